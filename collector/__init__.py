@@ -1,0 +1,1 @@
+"""The collector: poll, receive, discover, keep, assess."""

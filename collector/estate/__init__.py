@@ -1,0 +1,1 @@
+"""What the province has: inventory, identity, topology, states, assessment."""

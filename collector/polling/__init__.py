@@ -1,0 +1,1 @@
+"""Asking devices, understanding their answers, and doing so at a steady pace."""

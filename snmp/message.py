@@ -1,0 +1,182 @@
+"""Protocol data units and the community-based message (RFC 1157 section 4, RFC 1901, RFC 3416 section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from . import ber, oid
+from .errors import DecodeError
+from .oid import OID
+
+V1 = 0
+V2C = 1
+V3 = 3
+
+GET = 0xA0
+GET_NEXT = 0xA1
+RESPONSE = 0xA2
+SET = 0xA3
+TRAP_V1 = 0xA4
+GET_BULK = 0xA5
+INFORM = 0xA6
+TRAP = 0xA7
+REPORT = 0xA8
+
+MAX_MESSAGE = 65507
+"""The largest UDP payload over IPv4."""
+MAX_VARBINDS = 4096
+"""More than any agent fits into one datagram with real objects; bounds the work a hostile one can cause."""
+
+NO_ERROR, TOO_BIG, NO_SUCH_NAME, BAD_VALUE, READ_ONLY, GEN_ERR, NO_ACCESS = range(7)
+NOT_WRITABLE = 17
+AUTHORIZATION_ERROR = 16
+
+
+class VarBind(NamedTuple):
+    """One object and its value: `tag` is the ASN.1 type octet (constants in `ber`), `value` see `ber.Value`."""
+
+    oid: OID
+    tag: int
+    value: ber.Value
+
+
+class Pdu(NamedTuple):
+    """Any PDU but the v1 trap. In a GET_BULK `status` is non-repeaters and `index` max-repetitions (RFC 3416 4.2.3).
+
+    `body` is the content of the variable-bindings list, still encoded: `varbinds(body)` reads it.
+    """
+
+    type: int
+    request_id: int
+    status: int
+    index: int
+    body: bytes
+
+
+class TrapV1(NamedTuple):
+    """RFC 1157 section 4.1.6. `timestamp` in hundredths of a second, `agent_address` four bytes."""
+
+    enterprise: OID
+    agent_address: bytes
+    generic: int
+    specific: int
+    timestamp: int
+    body: bytes
+
+
+def encode_varbind(name: tuple[int, ...], tag: int = ber.NULL, value: ber.Value = None) -> bytes:
+    """One variable binding; without a value it is the NULL of a request."""
+    return ber.tlv(ber.SEQUENCE, ber.encode_oid(name) + ber.encode_value(tag, value))
+
+
+def encode_names(names: Iterable[tuple[int, ...]]) -> bytes:
+    """The variable-bindings content of a request: each name with NULL."""
+    return b"".join(ber.tlv(ber.SEQUENCE, ber.encode_oid(name) + b"\x05\x00") for name in names)
+
+
+def encode_varbinds(bindings: Iterable[VarBind]) -> bytes:
+    """The variable-bindings content of a response or notification."""
+    return b"".join(encode_varbind(*binding) for binding in bindings)
+
+
+def encode_pdu(pdu: Pdu) -> bytes:
+    """A whole PDU; the request id takes four octets when it is 2^24 or more."""
+    return ber.tlv(
+        pdu.type,
+        ber.encode_integer(pdu.request_id)
+        + ber.encode_integer(pdu.status)
+        + ber.encode_integer(pdu.index)
+        + ber.tlv(ber.SEQUENCE, pdu.body),
+    )
+
+
+def encode_trap_v1(trap: TrapV1) -> bytes:
+    """A v1 Trap-PDU."""
+    return ber.tlv(
+        TRAP_V1,
+        ber.encode_oid(trap.enterprise)
+        + ber.encode_value(ber.IP_ADDRESS, trap.agent_address)
+        + ber.encode_integer(trap.generic)
+        + ber.encode_integer(trap.specific)
+        + ber.encode_value(ber.TIME_TICKS, trap.timestamp)
+        + ber.tlv(ber.SEQUENCE, trap.body),
+    )
+
+
+def encode_community(version: int, community: bytes, pdu: bytes) -> bytes:
+    """A v1 or v2c message around an encoded PDU."""
+    return ber.tlv(ber.SEQUENCE, ber.encode_integer(version) + ber.tlv(ber.OCTET_STRING, community) + pdu)
+
+
+def decode_version(data: bytes) -> tuple[int, int, int]:
+    """(version, position after it, end of the message); raises DecodeError. Bytes after the message are ignored."""
+    start, end = ber.expect(data, 0, len(data), ber.SEQUENCE)
+    version, pos = ber.decode_integer(data, start, end)
+    if version not in (V1, V2C, V3):
+        raise DecodeError(f"SNMP version {version}: expected 0 (v1), 1 (v2c) or 3")
+    return version, pos, end
+
+
+def decode_pdu(data: bytes, pos: int, end: int) -> Pdu | TrapV1:
+    """Read the PDU at `pos`; raises DecodeError."""
+    kind, start, stop = ber.header(data, pos, end)
+    if kind == TRAP_V1:
+        return _decode_trap_v1(data, start, stop)
+    if not GET <= kind <= REPORT:
+        raise DecodeError(f"PDU type 0x{kind:02x}: expected 0xa0 to 0xa8")
+    request_id, pos = ber.decode_integer(data, start, stop)
+    status, pos = ber.decode_integer(data, pos, stop)
+    index, pos = ber.decode_integer(data, pos, stop)
+    first, last = ber.expect(data, pos, stop, ber.SEQUENCE)
+    return Pdu(kind, request_id, status, index, data[first:last])
+
+
+def _decode_trap_v1(data: bytes, pos: int, end: int) -> TrapV1:
+    start, pos = ber.expect(data, pos, end, ber.OBJECT_IDENTIFIER)
+    enterprise = ber.decode_value(ber.OBJECT_IDENTIFIER, data[start:pos])
+    start, pos = ber.expect(data, pos, end, ber.IP_ADDRESS)
+    address = data[start:pos]
+    if len(address) != 4:
+        raise DecodeError(f"agent address of {len(address)} bytes: expected 4")
+    generic, pos = ber.decode_integer(data, pos, end)
+    specific, pos = ber.decode_integer(data, pos, end)
+    start, pos = ber.expect(data, pos, end, ber.TIME_TICKS)
+    timestamp = ber.decode_value(ber.TIME_TICKS, data[start:pos])
+    first, last = ber.expect(data, pos, end, ber.SEQUENCE)
+    assert isinstance(enterprise, OID) and isinstance(timestamp, int)
+    return TrapV1(enterprise, address, generic, specific, timestamp, data[first:last])
+
+
+def decode_varbinds(body: bytes) -> list[VarBind]:
+    """Read the content of a variable-bindings list; raises DecodeError."""
+    out: list[VarBind] = []
+    pos, end = 0, len(body)
+    header, decode_value, decode_oid = ber.header, ber.decode_value, oid.decode
+    while pos < end:
+        tag, start, pos = header(body, pos, end)
+        if tag != ber.SEQUENCE:
+            raise DecodeError(f"type 0x{tag:02x} in the variable bindings, expected 0x30")
+        tag, first, last = header(body, start, pos)
+        if tag != ber.OBJECT_IDENTIFIER:
+            raise DecodeError(f"a variable binding begins with type 0x{tag:02x}, expected 0x06")
+        try:
+            name = decode_oid(body[first:last])
+        except ValueError as e:
+            raise DecodeError(str(e)) from e
+        tag, first, last = header(body, last, pos)
+        if last != pos:
+            raise DecodeError(f"{pos - last} bytes too many after the value of {name}")
+        out.append(VarBind(name, tag, decode_value(tag, body[first:last])))
+        if len(out) > MAX_VARBINDS:
+            raise DecodeError(f"more than {MAX_VARBINDS} variable bindings")
+    return out
+
+
+def decode_community(data: bytes) -> tuple[int, bytes, Pdu | TrapV1]:
+    """Read a v1 or v2c message: (version, community, PDU); raises DecodeError, also for a v3 message."""
+    version, pos, end = decode_version(data)
+    if version == V3:
+        raise DecodeError("a v3 message where a community-based one was expected")
+    community, pos = ber.decode_octets(data, pos, end)
+    return version, community, decode_pdu(data, pos, end)
