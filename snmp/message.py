@@ -42,15 +42,16 @@ class VarBind(NamedTuple):
 
 
 class Pdu(NamedTuple):
-    """Any PDU but the v1 trap. In a GET_BULK `status` is non-repeaters and `index` max-repetitions (RFC 3416 4.2.3).
+    """Any PDU but the v1 trap. In a GET_BULK `error_status` is non-repeaters and `error_index` max-repetitions (RFC 3416
+    section 4.2.3).
 
     `body` is the content of the variable-bindings list, still encoded: `varbinds(body)` reads it.
     """
 
     type: int
     request_id: int
-    status: int
-    index: int
+    error_status: int
+    error_index: int
     body: bytes
 
 
@@ -85,8 +86,8 @@ def encode_pdu(pdu: Pdu) -> bytes:
     return ber.tlv(
         pdu.type,
         ber.encode_integer(pdu.request_id)
-        + ber.encode_integer(pdu.status)
-        + ber.encode_integer(pdu.index)
+        + ber.encode_integer(pdu.error_status)
+        + ber.encode_integer(pdu.error_index)
         + ber.tlv(ber.SEQUENCE, pdu.body),
     )
 
