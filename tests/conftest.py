@@ -1,0 +1,8 @@
+"""Settings every test shares."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("haidang", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("haidang")
