@@ -1,0 +1,43 @@
+# setup: the environment in .venv; demo: a province on this machine; test: everything; lint: ruff and mypy; bench: all rows
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help:
+	@echo "make setup   create .venv with everything that is needed"
+	@echo "make demo    watch this machine and a simulated province; Ctrl-C ends it"
+	@echo "make test    install the real peers, then ruff, mypy and all tests"
+	@echo "make lint    ruff and mypy only"
+	@echo "make bench   every benchmark beside its peer (python -m bench lists them)"
+
+setup: .venv/installed
+
+.venv/installed: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || HAIDANG_REQUIRE_PEERS=1 deploy/packages.sh deploy/setup-packages.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; $(PYTHON) is $$($(PYTHON) -V). Name another: make setup PYTHON=python3.11"; exit 1; }
+	@[ -x $(BIN)/python ] && $(BIN)/python -c '' || $(PYTHON) -m venv --clear .venv
+	@echo "Installing Python packages into .venv" >&2
+	@$(BIN)/pip --disable-pip-version-check install --quiet --root-user-action=ignore -e '.[test]'
+	@touch $@
+
+demo: setup
+	@exec $(BIN)/haidang demo
+
+lint: setup
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+test: setup
+	@deploy/packages.sh deploy/test-packages.txt
+	@$(MAKE) lint
+	@$(BIN)/pytest -q
+
+bench: setup
+	@deploy/packages.sh deploy/test-packages.txt deploy/bench-packages.txt
+	@$(BIN)/python -m bench all
