@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from config import objects
+
+BASE = {
+    "SNMPv2-SMI": """SNMPv2-SMI DEFINITIONS ::= BEGIN
+        org OBJECT IDENTIFIER ::= { iso 3 }
+        internet OBJECT IDENTIFIER ::= { org dod(6) 1 }
+        private OBJECT IDENTIFIER ::= { internet 4 }
+        enterprises OBJECT IDENTIFIER ::= { private 1 }
+        Integer32 ::= INTEGER (-2147483648..2147483647)
+        Unsigned32 ::= [APPLICATION 2] IMPLICIT INTEGER (0..4294967295)
+        Gauge32 ::= [APPLICATION 2] IMPLICIT INTEGER (0..4294967295)
+        END""",
+    "SNMPv2-TC": """SNMPv2-TC DEFINITIONS ::= BEGIN
+        TruthValue ::= TEXTUAL-CONVENTION STATUS current DESCRIPTION "x" SYNTAX INTEGER { true(1), false(2) }
+        END""",
+    "SNMPv2-CONF": "SNMPv2-CONF DEFINITIONS ::= BEGIN END",
+}
+"""As much of the base modules (RFC 2578 to 2580) as ours imports; pysmi would fetch the whole ones from the internet."""
+
+MIB = Path(objects.__file__).parent / "mibs" / "HAIDANG-MIB.txt"
+
+
+def test_the_file_in_the_tree_is_what_the_table_gives() -> None:
+    """The MIB text that is shipped is the one the table makes."""
+    assert MIB.read_text(encoding="utf-8") == objects.mib_text()
+
+
+def test_names_and_arcs_are_unique_and_short_enough() -> None:
+    """Every descriptor is unique and at most 32 characters long (RFC 2578 section 3.1), every OID is unique."""
+    pairs = [(group.object_name(item), group.oid(item)) for group in objects.GROUPS for item in group.objects]
+    assert len({name for name, _ in pairs}) == len({oid for _, oid in pairs}) == len(pairs)
+    assert max(len(name) for name, _ in pairs) <= 32
+    assert len({group.arc for group in objects.GROUPS}) == len(objects.GROUPS)
+
+
+def test_index_columns_stay_free() -> None:
+    """Column 1 of every table is its index, and no object takes it."""
+    assert all(item.arc > 1 for group in objects.GROUPS if group.label for item in group.objects)
+
+
+def test_every_choice_has_words_and_nothing_else_has() -> None:
+    """Enumerations name their values, other syntaxes have none."""
+    for group in objects.GROUPS:
+        for item in group.objects:
+            assert bool(item.choices) == (item.syntax == objects.CHOICE), group.object_name(item)
+
+
+def test_another_enterprise_number_moves_the_whole_module() -> None:
+    """A province with a number of its own gets the same objects under it."""
+    group = objects.GROUPS[1]
+    assert str(group.oid(group.objects[0], 99999)).startswith("1.3.6.1.4.1.99999.1.1.2.")
+    assert "{ enterprises 99999 1 }" in objects.mib_text(99999)
+
+
+def test_pysmi_compiles_the_text(tmp_path: Path) -> None:
+    """An independent compiler accepts the module and gives every object the OID of the table."""
+    import json
+
+    from pysmi.codegen import JsonCodeGen
+    from pysmi.compiler import MibCompiler
+    from pysmi.parser import SmiV2Parser
+    from pysmi.reader import CallbackReader
+    from pysmi.writer import CallbackWriter
+
+    written: dict[str, str] = {}
+    compiler = MibCompiler(
+        SmiV2Parser(tempdir=str(tmp_path)), JsonCodeGen(), CallbackWriter(lambda name, data, _: written.update({name: data}))
+    )
+    compiler.add_sources(CallbackReader(lambda name, _: {**BASE, "HAIDANG-MIB": objects.mib_text()}.get(name, "")))
+    result = compiler.compile("HAIDANG-MIB", rebuild=True)
+    assert result["HAIDANG-MIB"] == "compiled", result
+    compiled = json.loads(written["HAIDANG-MIB"])
+    for group in objects.GROUPS:
+        for item in group.objects:
+            found = compiled[group.object_name(item)]
+            assert found["oid"] == str(group.oid(item))
+            assert found["maxaccess"] == "read-only"
+            if item.choices:
+                assert found["syntax"]["constraints"]["enumeration"] == {w: n for n, w in enumerate(item.choices, 1)}
