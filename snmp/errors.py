@@ -44,6 +44,10 @@ class WalkError(SnmpError):
     """A walk that does not advance: the agent repeats or steps back in its object order."""
 
 
+class StateError(SnmpError):
+    """What an engine must remember over a restart cannot be read or written."""
+
+
 class SecurityError(SnmpError):
     """USM refused the message (RFC 3414 section 3.2); `counter` names the usmStats counter that rose."""
 
@@ -84,3 +88,15 @@ class DecryptionError(SecurityError):
     """Decryption failed: a wrong privacy password or protocol."""
 
     counter = "usmStatsDecryptionErrors"
+
+
+class UnknownContext(SnmpError):
+    """The other side has no such context (RFC 3413 section 3.2); `counter` names the counter that rose."""
+
+    counter = "snmpUnknownContexts"
+
+
+class UnknownPduHandler(SnmpError):
+    """The other side serves no such PDU for this context engine (RFC 3412 section 7.2)."""
+
+    counter = "snmpUnknownPDUHandlers"

@@ -1,0 +1,147 @@
+"""The two ciphers USM uses, from `cryptography` or straight from the libcrypto that hashlib has loaded already.
+
+AES is CFB with 128-bit feedback (RFC 3826 section 3.1.1), DES is CBC without padding (RFC 3414 section 8.1.1): single DES is
+triple DES with one key three times, which OpenSSL 3 still has in its default provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Protocol
+
+AES = "AES"
+DES = "DES"
+
+
+class Cipher(Protocol):
+    """One key, ready: AES takes any data, DES whole blocks of 8; `iv` is 16 and 8 octets."""
+
+    def encrypt(self, iv: bytes, data: bytes) -> bytes: ...
+
+    def decrypt(self, iv: bytes, data: bytes) -> bytes: ...
+
+
+Factory = Callable[[str, bytes], Cipher]
+"""(AES or DES, key of 16, 24 or 32 octets, for DES 8) -> Cipher."""
+
+
+def cipher_factory(source: str = "cryptography") -> Factory:
+    """Where ciphers come from: "cryptography", fast and large; or "libcrypto" through ctypes, for a process that must stay small.
+
+    Nothing is loaded before the first key is made. "libcrypto" turns to `cryptography` where it finds no such library, or one
+    that refuses the cipher.
+    """
+    if source not in _FACTORIES:
+        raise ValueError(f"no ciphers from {source!r}: allowed are {', '.join(_FACTORIES)}")
+    return _FACTORIES[source]
+
+
+class _Packaged:
+    """A key in `cryptography`'s hands."""
+
+    __slots__ = ("_algorithm", "_cipher", "_mode")
+
+    def __init__(self, kind: str, key: bytes) -> None:
+        self._cipher, aes, cfb, triple_des, cbc = _cryptography()
+        self._algorithm, self._mode = (aes(key), cfb) if kind == AES else (triple_des(key * 3), cbc)
+
+    def encrypt(self, iv: bytes, data: bytes) -> bytes:
+        out: bytes = self._cipher(self._algorithm, self._mode(iv)).encryptor().update(data)
+        return out
+
+    def decrypt(self, iv: bytes, data: bytes) -> bytes:
+        out: bytes = self._cipher(self._algorithm, self._mode(iv)).decryptor().update(data)
+        return out
+
+
+@cache
+def _cryptography() -> tuple[Any, ...]:
+    from cryptography.hazmat.primitives.ciphers import Cipher as Pair
+    from cryptography.hazmat.primitives.ciphers import algorithms, modes
+
+    # Releases keep moving what they deprecate: triple DES since 43, CFB since 47.
+    try:
+        from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+    except ImportError:
+        TripleDES = algorithms.TripleDES  # type: ignore[misc]
+    try:
+        from cryptography.hazmat.decrepit.ciphers.modes import CFB
+    except ImportError:
+        CFB = modes.CFB  # type: ignore[misc]
+    return Pair, algorithms.AES, CFB, TripleDES, modes.CBC
+
+
+class _Linked:
+    """A key for libcrypto's EVP interface; a context lives for one message, so that threads may share the key."""
+
+    __slots__ = ("_evp", "_key", "_library")
+
+    def __init__(self, library: Any, kind: str, key: bytes) -> None:
+        self._library = library
+        self._key = key if kind == AES else key * 3
+        self._evp = getattr(library, f"EVP_aes_{len(key) * 8}_cfb128" if kind == AES else "EVP_des_ede3_cbc")()
+        self._run(bytes(16 if kind == AES else 8), bytes(8), 1)
+
+    def encrypt(self, iv: bytes, data: bytes) -> bytes:
+        return self._run(iv, data, 1)
+
+    def decrypt(self, iv: bytes, data: bytes) -> bytes:
+        return self._run(iv, data, 0)
+
+    def _run(self, iv: bytes, data: bytes, encrypt: int) -> bytes:
+        import ctypes
+
+        library, size = self._library, len(data)
+        # CBC decryption may hold back the last block unless told that there is no padding.
+        out = ctypes.create_string_buffer(size + 16)
+        written = ctypes.c_int()
+        context = library.EVP_CIPHER_CTX_new()
+        try:
+            if not (
+                library.EVP_CipherInit_ex(context, self._evp, None, self._key, iv, encrypt)
+                and library.EVP_CIPHER_CTX_set_padding(context, 0)
+                and library.EVP_CipherUpdate(context, out, ctypes.byref(written), data, size)
+            ):
+                raise OSError("libcrypto refuses the cipher")
+        finally:
+            library.EVP_CIPHER_CTX_free(context)
+        return out.raw[: written.value]
+
+
+@cache
+def _libcrypto() -> Any:
+    """The library hashlib uses (so it costs no memory), None where it cannot be reached."""
+    import _hashlib
+    import ctypes
+
+    names = ("libcrypto-3.dll", "libcrypto-3-x64.dll", "libcrypto-1_1.dll")
+    for name in (getattr(_hashlib, "__file__", None), *names):
+        try:
+            # PyDLL keeps the interpreter's lock: the calls are shorter than giving it up and taking it again.
+            library = ctypes.PyDLL(name)
+            pointer, octets, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
+            for function in ("EVP_CIPHER_CTX_new", "EVP_des_ede3_cbc", *(f"EVP_aes_{n}_cfb128" for n in (128, 192, 256))):
+                getattr(library, function).restype = pointer
+            library.EVP_CipherInit_ex.argtypes = [pointer, pointer, pointer, octets, octets, number]
+            library.EVP_CIPHER_CTX_set_padding.argtypes = [pointer, number]
+            library.EVP_CipherUpdate.argtypes = [pointer, octets, pointer, octets, number]
+            library.EVP_CIPHER_CTX_free.argtypes = [pointer]
+            library.EVP_CIPHER_CTX_free.restype = None
+        except (OSError, AttributeError):
+            continue
+        return library
+    return None
+
+
+def _linked(kind: str, key: bytes) -> Cipher:
+    library = _libcrypto()
+    if library is None:
+        return _Packaged(kind, key)
+    try:
+        return _Linked(library, kind, key)
+    except OSError:
+        return _Packaged(kind, key)
+
+
+_FACTORIES: dict[str, Factory] = {"cryptography": _Packaged, "libcrypto": _linked}

@@ -1,0 +1,170 @@
+"""The SNMPv3 message: header, security parameters, scoped PDU (RFC 3412 section 6, RFC 3414 section 2.4)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from . import ber, message
+from .errors import DecodeError, DecryptionError, EncodeError, UnsupportedSecurityLevel, WrongDigest
+from .message import Pdu, TrapV1
+from .usm import AUTH_FLAG, MAX_NAME, PRIV_FLAG, Keys
+
+REPORTABLE = 4
+"""Bit of msgFlags: the receiver may answer with a Report (RFC 3412 section 6.4)."""
+LEVEL = AUTH_FLAG | PRIV_FLAG
+USM = 3
+"""msgSecurityModel of the user-based security model."""
+MIN_MAX_SIZE = 484
+"""Octets every engine must accept (RFC 3412 section 6.3)."""
+MAX_31 = 2**31 - 1
+"""The largest message id, maximum size, engine boots and engine time."""
+
+
+class Message(NamedTuple):
+    """A v3 message taken apart, nothing verified yet.
+
+    `auth_offset` is where in the datagram `auth_params` lie. `payload` is the ciphertext when `flags` says PRIV_FLAG, else
+    the scoped PDU element. `max_size` is 484 at least. `time` in seconds.
+    """
+
+    msg_id: int
+    max_size: int
+    flags: int
+    engine_id: bytes
+    boots: int
+    time: int
+    user: bytes
+    auth_params: bytes
+    auth_offset: int
+    priv_params: bytes
+    payload: bytes
+
+    @property
+    def level(self) -> int:
+        """The security level it claims: 0, 1 or 3."""
+        return self.flags & LEVEL
+
+
+def encode(
+    msg_id: int,
+    flags: int,
+    engine_id: bytes,
+    boots: int,
+    time: int,
+    user: bytes,
+    scoped: bytes,
+    keys: Keys | None = None,
+    max_size: int = message.MAX_MESSAGE,
+) -> bytes:
+    """A message around a scoped PDU, encrypted and signed as `flags` say; raises EncodeError when `keys` cannot do that.
+
+    Discovery is flags REPORTABLE with everything empty and 0 (RFC 3414 section 4).
+    """
+    if flags & ~(keys.level if keys else 0) & LEVEL or flags & LEVEL == PRIV_FLAG:
+        raise EncodeError(f"security level {flags & LEVEL} asked of a user with level {keys.level if keys else 0}")
+    tlv, encode_integer = ber.tlv, ber.encode_integer
+    mac = priv = b""
+    if keys and flags & AUTH_FLAG:
+        mac = bytes(keys.mac_length)
+        if flags & PRIV_FLAG:
+            scoped, priv = keys.encrypt(scoped, boots, time)
+            scoped = tlv(ber.OCTET_STRING, scoped)
+    tail = tlv(ber.OCTET_STRING, priv)
+    size = len(tail) + len(scoped)
+    security = (
+        tlv(ber.OCTET_STRING, engine_id)
+        + encode_integer(boots)
+        + encode_integer(time)
+        + tlv(ber.OCTET_STRING, user)
+        + tlv(ber.OCTET_STRING, mac)
+        + tail
+    )
+    header = encode_integer(msg_id) + encode_integer(max_size) + bytes((4, 1, flags, 2, 1, USM))
+    whole = tlv(
+        ber.SEQUENCE,
+        b"\x02\x01\x03" + tlv(ber.SEQUENCE, header) + tlv(ber.OCTET_STRING, tlv(ber.SEQUENCE, security)) + scoped,
+    )
+    return keys.sign(whole, len(whole) - size - len(mac)) if keys and mac else whole
+
+
+def decode(data: bytes) -> Message:
+    """Take a message apart; raises DecodeError for anything that is no USM message. Verifies nothing: see `open_`."""
+    expect, decode_integer, decode_octets = ber.expect, ber.decode_integer, ber.decode_octets
+    version, pos, end = message.decode_version(data)
+    if version != message.V3:
+        raise DecodeError(f"SNMP version {version}: expected 3")
+    pos, stop = expect(data, pos, end, ber.SEQUENCE)
+    msg_id, pos = decode_integer(data, pos, stop)
+    max_size, pos = decode_integer(data, pos, stop)
+    flag, pos = decode_octets(data, pos, stop)
+    model, pos = decode_integer(data, pos, stop)
+    if model != USM:
+        raise DecodeError(f"security model {model}: expected 3 (USM)")
+    if len(flag) != 1 or flag[0] & LEVEL == PRIV_FLAG:
+        raise DecodeError(f"message flags {flag.hex() or 'empty'}: expected one octet, privacy only with authentication")
+    pos, payload = expect(data, stop, end, ber.OCTET_STRING)
+    pos, stop = expect(data, pos, payload, ber.SEQUENCE)
+    engine_id, pos = decode_octets(data, pos, stop)
+    boots, pos = decode_integer(data, pos, stop)
+    time, pos = decode_integer(data, pos, stop)
+    user, pos = decode_octets(data, pos, stop)
+    auth, pos = expect(data, pos, stop, ber.OCTET_STRING)
+    priv_params, _ = decode_octets(data, pos, stop)
+    if len(engine_id) > MAX_NAME or len(user) > MAX_NAME:
+        raise DecodeError(f"engine ID of {len(engine_id)}, user name of {len(user)} octets: expected at most {MAX_NAME}")
+    for value in (msg_id, max_size, boots, time):
+        if not 0 <= value <= MAX_31:
+            raise DecodeError(f"message id {msg_id}, maximum size {max_size}, boots {boots}, time {time}: expected 0 to {MAX_31}")
+    pos_auth = auth
+    first, last = expect(data, payload, end, ber.OCTET_STRING if flag[0] & PRIV_FLAG else ber.SEQUENCE)
+    if not flag[0] & PRIV_FLAG:
+        first = payload
+    return Message(
+        msg_id, max(max_size, MIN_MAX_SIZE), flag[0], engine_id, boots, time, user, data[auth:pos], pos_auth, priv_params,
+        data[first:last],
+    )  # fmt: skip
+
+
+def open_(opened: Message, data: bytes, keys: Keys | None) -> bytes:
+    """The scoped PDU of a message, MAC verified and decrypted as its flags say; `data` is the datagram it came in.
+
+    Raises WrongDigest, DecryptionError, and UnsupportedSecurityLevel when the message has a higher level than the user.
+    Whether a lower level is acceptable, and the time window, are the caller's to judge.
+    """
+    flags = opened.flags & LEVEL
+    if not flags:
+        return opened.payload
+    if keys is None or flags & ~keys.level:
+        raise UnsupportedSecurityLevel(f"a message with security level {flags} for a user with {keys.level if keys else 0}")
+    if not keys.verify(data, opened.auth_offset, len(opened.auth_params)):
+        raise WrongDigest("the message was not signed with this user's authentication key")
+    if not flags & PRIV_FLAG:
+        return opened.payload
+    plain = keys.decrypt(opened.payload, opened.boots, opened.time, opened.priv_params)
+    try:
+        ber.expect(plain, 0, len(plain), ber.SEQUENCE)
+    except DecodeError:
+        raise DecryptionError("decrypting gives no PDU: another privacy key or protocol") from None
+    return plain
+
+
+def encode_scoped(engine_id: bytes, context: bytes, pdu: bytes) -> bytes:
+    """A scoped PDU: context engine ID, context name and an encoded PDU."""
+    return ber.tlv(ber.SEQUENCE, ber.tlv(ber.OCTET_STRING, engine_id) + ber.tlv(ber.OCTET_STRING, context) + pdu)
+
+
+def scope(plain: bytes) -> tuple[bytes, bytes, int, int]:
+    """(context engine ID, context name, position of the PDU, end of the scoped PDU); what lies behind it is padding."""
+    pos, end = ber.expect(plain, 0, len(plain), ber.SEQUENCE)
+    engine_id, pos = ber.decode_octets(plain, pos, end)
+    context, pos = ber.decode_octets(plain, pos, end)
+    return engine_id, context, pos, end
+
+
+def decode_scoped(plain: bytes) -> tuple[bytes, bytes, Pdu]:
+    """(context engine ID, context name, PDU) of a scoped PDU; raises DecodeError."""
+    engine_id, context, pos, end = scope(plain)
+    pdu = message.decode_pdu(plain, pos, end)
+    if isinstance(pdu, TrapV1):
+        raise DecodeError("a v1 trap in a v3 message")
+    return engine_id, context, pdu
