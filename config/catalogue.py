@@ -1,13 +1,17 @@
 """Every metric name stands here once, with type, unit, help, labels, and whether it bears the time of its poll.
 
-Names follow Prometheus' practice: `haidang_<thing>_<unit>[_total]`, base units, states as 0/1, identity in `_info`.
+Names follow Prometheus' practice: `haidang_<thing>_<unit>[_total]`, base units, states as 0/1, identity in `_info`. What only a
+workstation's agent tells comes from the table of HAIDANG-MIB (`objects.py`), where it stands once already.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from .objects import CHOICE, GROUPS, Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,87 +35,109 @@ class Metric:
         return tuple(label for label in self.labels if label != "device")
 
 
-def _gauge(name: str, unit: str, text: str, *labels: str) -> Metric:
-    return Metric(name, "gauge", unit, text, labels)
+_UNITS = (
+    "seconds", "bytes_per_second", "bytes", "ratio", "celsius", "volts", "amperes", "watts", "hertz", "rpm", "dbm",
+)  # fmt: skip
 
 
-def _counter(name: str, unit: str, text: str, *labels: str) -> Metric:
-    return Metric(name, "counter", unit, text, labels)
+def _metric(name: str, help: str, *labels: str, polled: bool = False) -> Metric:
+    body = name.removesuffix("_total")
+    unit = next((unit for unit in _UNITS if body.endswith("_" + unit)), "")
+    return Metric(name, "gauge" if body == name else "counter", unit, help, labels, polled)
 
 
-def _polled(name: str, unit: str, text: str, *labels: str) -> Metric:
-    return Metric(name, "counter" if name.endswith("_total") else "gauge", unit, text, ("device", *labels), polled=True)
+def _polled(name: str, help: str, *labels: str) -> Metric:
+    return _metric(name, help, "device", *labels, polled=True)
+
+
+def _of_group(group: Group) -> Iterator[Metric]:
+    """The metrics of one group of HAIDANG-MIB's objects; those that share an `_info` metric become its labels."""
+    own = (group.label,) if group.label else ()
+    infos: dict[str, tuple[str, ...]] = {}
+    for item in group.objects:
+        if item.metric.endswith("_info"):
+            infos[item.metric] = (*infos.get(item.metric, own), *(() if item.fact == "name" and own else (item.fact,)))
+        elif item.metric:
+            yield _polled(item.metric, item.help, *own, *((item.fact,) if item.syntax == CHOICE else ()))
+    for name, labels in infos.items():
+        yield _polled(name, group.help, *labels)
 
 
 _METRICS = (
     # What the pages say of a device, polled or not.
-    _gauge("haidang_device_state", "", "Whether the device is in this state: 1 for one state, 0 for the others.", "device", "unit", "state"),
-    _gauge("haidang_device_answer_seconds", "seconds", "How long the device's last answered poll took.", "device", "unit"),
-    _counter("haidang_device_requests_total", "", "Requests sent to the device, without repetitions.", "device", "unit"),
-    _counter("haidang_device_retries_total", "", "Requests repeated because no answer came in time.", "device", "unit"),
-    _gauge("haidang_device_info", "", "What the device is.",
-           "device", "unit", "name", "kind", "vendor", "model", "serial", "os", "os_version", "address", "profile"),
-    _gauge("haidang_interface_info", "", "What the interface is called and is: alias as configured, MAC, IANA ifType.",
-           "device", "interface", "alias", "mac", "type"),
+    _metric("haidang_device_state", "Whether the device is in this state: 1 for one state, 0 for the others.",
+            "device", "unit", "state"),
+    _metric("haidang_device_answer_seconds", "How long the device's last answered poll took.", "device", "unit"),
+    _metric("haidang_device_requests_total", "Requests sent to the device, without repetitions.", "device", "unit"),
+    _metric("haidang_device_retries_total", "Requests repeated because no answer came in time.", "device", "unit"),
+    _metric("haidang_device_info", "What the device is.",
+            "device", "unit", "name", "kind", "vendor", "model", "serial", "os", "os_version", "address", "profile"),
+    _metric("haidang_interface_info", "What the interface is called and is: alias as configured, MAC, IANA ifType.",
+            "device", "interface", "alias", "mac", "type"),
     # Units.
-    _gauge("haidang_unit_info", "", "What the unit (an office) is called, its kind and the unit above it.", "unit", "name", "kind", "parent"),
-    _gauge("haidang_unit_reachable", "", "Whether anything in the unit answers; absent while nothing is known.", "unit"),
-    _gauge("haidang_unit_devices", "", "Devices of the unit by state.", "unit", "state"),
-    _gauge("haidang_unit_cycle_seconds", "seconds", "How long the unit's last cycle took.", "unit"),
-    _counter("haidang_unit_cycle_overruns_total", "", "Cycles of the unit that did not end within the interval.", "unit"),
+    _metric("haidang_unit_info", "What the unit (an office) is called, its kind and the unit above it.",
+            "unit", "name", "kind", "parent"),
+    _metric("haidang_unit_reachable", "Whether anything in the unit answers; absent while nothing is known.", "unit"),
+    _metric("haidang_unit_devices", "Devices of the unit by state.", "unit", "state"),
+    _metric("haidang_unit_cycle_seconds", "How long the unit's last cycle took.", "unit"),
+    _metric("haidang_unit_cycle_overruns_total", "Cycles of the unit that did not end within the interval.", "unit"),
     # The device itself.
-    _polled("haidang_device_uptime_seconds", "seconds", "Time since the device's management restarted."),
+    _polled("haidang_device_uptime_seconds", "Time since the device's management restarted."),
     # Interfaces (IF-MIB, EtherLike-MIB).
-    _polled("haidang_interface_up", "", "Whether the interface is operationally up.", "interface"),
-    _polled("haidang_interface_admin_up", "", "Whether the interface is switched on in the configuration.", "interface"),
-    _polled("haidang_interface_speed_bits_per_second", "bits_per_second", "Current speed of the interface.", "interface"),
-    _polled("haidang_interface_speed_max_bits_per_second", "bits_per_second", "Highest speed the interface's card supports.", "interface"),
-    _polled("haidang_interface_full_duplex", "", "Whether the interface runs full duplex; absent where unknown.", "interface"),
-    _polled("haidang_interface_receive_bytes_total", "bytes", "Bytes received.", "interface"),
-    _polled("haidang_interface_transmit_bytes_total", "bytes", "Bytes sent.", "interface"),
-    _polled("haidang_interface_receive_packets_total", "", "Unicast packets received.", "interface"),
-    _polled("haidang_interface_transmit_packets_total", "", "Unicast packets sent.", "interface"),
-    _polled("haidang_interface_receive_errors_total", "", "Packets received with errors.", "interface"),
-    _polled("haidang_interface_transmit_errors_total", "", "Packets not sent because of errors.", "interface"),
-    _polled("haidang_interface_receive_discards_total", "", "Packets discarded though received without error.", "interface"),
-    _polled("haidang_interface_transmit_discards_total", "", "Packets discarded though they could have been sent.", "interface"),
+    _polled("haidang_interface_up", "Whether the interface is operationally up.", "interface"),
+    _polled("haidang_interface_admin_up", "Whether the interface is switched on in the configuration.", "interface"),
+    # Bytes, not bits: Prometheus' base unit (promtool refuses bits), and rate(receive_bytes_total) / speed is the load.
+    _polled("haidang_interface_speed_bytes_per_second", "Speed of the interface; 125000000 is 1 Gbit/s.", "interface"),
+    _polled("haidang_interface_full_duplex", "Whether the interface runs full duplex; absent where unknown.", "interface"),
+    _polled("haidang_interface_receive_bytes_total", "Bytes received.", "interface"),
+    _polled("haidang_interface_transmit_bytes_total", "Bytes sent.", "interface"),
+    _polled("haidang_interface_receive_packets_total", "Unicast packets received.", "interface"),
+    _polled("haidang_interface_transmit_packets_total", "Unicast packets sent.", "interface"),
+    _polled("haidang_interface_receive_errors_total", "Packets received with errors.", "interface"),
+    _polled("haidang_interface_transmit_errors_total", "Packets not sent because of errors.", "interface"),
+    _polled("haidang_interface_receive_discards_total", "Packets discarded though received without error.", "interface"),
+    _polled("haidang_interface_transmit_discards_total", "Packets discarded though they could have been sent.", "interface"),
     # Processors, memory, storage (HOST-RESOURCES-MIB and vendors' own).
-    _polled("haidang_processor_load_ratio", "ratio", "Load of the processor over the last minute or so, 0 to 1.", "processor"),
-    _polled("haidang_memory_size_bytes", "bytes", "Size of the memory.", "memory"),
-    _polled("haidang_memory_used_bytes", "bytes", "Used part of the memory.", "memory"),
-    _polled("haidang_storage_size_bytes", "bytes", "Size of the volume.", "storage"),
-    _polled("haidang_storage_used_bytes", "bytes", "Used part of the volume.", "storage"),
+    _polled("haidang_processor_load_ratio", "Load of the processor over the last minute or so, 0 to 1.", "processor"),
+    _polled("haidang_memory_size_bytes", "Size of the memory.", "memory"),
+    _polled("haidang_memory_used_bytes", "Used part of the memory.", "memory"),
+    _polled("haidang_storage_size_bytes", "Size of the volume.", "storage"),
+    _polled("haidang_storage_used_bytes", "Used part of the volume.", "storage"),
     # Sensors, UPS, printers' supplies.
-    _polled("haidang_sensor_celsius", "celsius", "Temperature.", "sensor"),
-    _polled("haidang_sensor_humidity_ratio", "ratio", "Relative humidity, 0 to 1.", "sensor"),
-    _polled("haidang_sensor_volts", "volts", "Voltage.", "sensor"),
-    _polled("haidang_sensor_amperes", "amperes", "Current.", "sensor"),
-    _polled("haidang_sensor_watts", "watts", "Power.", "sensor"),
-    _polled("haidang_sensor_hertz", "hertz", "Frequency.", "sensor"),
-    _polled("haidang_sensor_fan_rpm", "rpm", "Speed of the fan in revolutions a minute.", "sensor"),
-    _polled("haidang_sensor_load_ratio", "ratio", "Load of a UPS, PDU or generator, 1 being its rating.", "sensor"),
-    _polled("haidang_sensor_charge_ratio", "ratio", "Charge of the battery, 0 to 1.", "sensor"),
-    _polled("haidang_sensor_runtime_seconds", "seconds", "Time left on battery at the present load.", "sensor"),
-    _polled("haidang_supply_level_ratio", "ratio", "Level of a printer's supply, 0 to 1; absent where it is not measured.", "supply", "kind"),
-    _polled("haidang_supply_state", "", "Whether the supply's level is measured, some, unknown or unlimited (RFC 3805).", "supply", "kind", "state"),
+    _polled("haidang_sensor_celsius", "Temperature.", "sensor"),
+    _polled("haidang_sensor_humidity_ratio", "Relative humidity, 0 to 1.", "sensor"),
+    _polled("haidang_sensor_volts", "Voltage.", "sensor"),
+    _polled("haidang_sensor_amperes", "Current.", "sensor"),
+    _polled("haidang_sensor_watts", "Power.", "sensor"),
+    _polled("haidang_sensor_hertz", "Frequency.", "sensor"),
+    _polled("haidang_sensor_fan_rpm", "Speed of the fan in revolutions a minute.", "sensor"),
+    _polled("haidang_sensor_load_ratio", "Load of a UPS, PDU or generator, 1 being its rating.", "sensor"),
+    _polled("haidang_sensor_charge_ratio", "Charge of the battery, 0 to 1.", "sensor"),
+    _polled("haidang_sensor_runtime_seconds", "Time left on battery at the present load.", "sensor"),
+    _polled("haidang_supply_level_ratio", "Level of a printer's supply, 0 to 1; absent where it is not measured.",
+            "supply", "kind"),
+    _polled("haidang_supply_state", "Whether the supply's level is measured, some, unknown or unlimited (RFC 3805).",
+            "supply", "kind", "state"),
+    # Workstations with our agent.
+    *(metric for group in GROUPS for metric in _of_group(group)),
     # The collector's own health.
-    _gauge("haidang_collector_info", "", "Version of the collector.", "version"),
-    _gauge("haidang_collector_interval_seconds", "seconds", "The interval in which every device is to be polled once."),
-    _gauge("haidang_collector_cycle_seconds", "seconds", "The longest of the units' last cycles."),
-    _counter("haidang_collector_cycles_total", "", "Cycles of units that ended."),
-    _counter("haidang_collector_cycle_overruns_total", "", "Cycles of units that did not end within the interval."),
-    _counter("haidang_collector_packets_sent_total", "", "SNMP packets sent."),
-    _counter("haidang_collector_packets_received_total", "", "SNMP packets received, those that fit no request included."),
-    _counter("haidang_collector_sent_bytes_total", "bytes", "Bytes of SNMP packets sent."),
-    _counter("haidang_collector_received_bytes_total", "bytes", "Bytes of SNMP packets received."),
-    _counter("haidang_collector_retries_total", "", "Requests repeated because no answer came in time."),
-    _counter("haidang_collector_errors_total", "", "Polls that did not end well, and packets that fit nothing, by kind.", "kind"),
-    _counter("haidang_collector_socket_dropped_total", "",
-             "Packets the kernel dropped because the socket's buffer was full; raise sysctl net.core.rmem_max if this rises."),
-    _gauge("haidang_collector_socket_buffer_bytes", "bytes", "Size of the socket's receive buffer; bounded by sysctl net.core.rmem_max."),
-    _gauge("haidang_collector_devices", "", "Devices by state.", "state"),
-    _gauge("haidang_collector_units", "", "Units in the settings."),
-    _gauge("haidang_collector_values", "", "Polled values on all pages."),
+    _metric("haidang_collector_info", "Version of the collector.", "version"),
+    _metric("haidang_collector_interval_seconds", "The interval in which every device is to be polled once."),
+    _metric("haidang_collector_cycle_seconds", "The longest of the units' last cycles."),
+    _metric("haidang_collector_cycles_total", "Cycles of units that ended."),
+    _metric("haidang_collector_cycle_overruns_total", "Cycles of units that did not end within the interval."),
+    _metric("haidang_collector_packets_sent_total", "SNMP packets sent."),
+    _metric("haidang_collector_packets_received_total", "SNMP packets received, those that fit no request included."),
+    _metric("haidang_collector_sent_bytes_total", "Bytes of SNMP packets sent."),
+    _metric("haidang_collector_received_bytes_total", "Bytes of SNMP packets received."),
+    _metric("haidang_collector_retries_total", "Requests repeated because no answer came in time."),
+    _metric("haidang_collector_errors_total", "Polls that did not end well, and packets that fit nothing, by kind.", "kind"),
+    _metric("haidang_collector_socket_dropped_total",
+            "Packets the kernel dropped because the socket's buffer was full; raise sysctl net.core.rmem_max if this rises."),
+    _metric("haidang_collector_socket_buffer_bytes", "Size of the socket's receive buffer; sysctl net.core.rmem_max bounds it."),
+    _metric("haidang_collector_devices", "Devices by state.", "state"),
+    _metric("haidang_collector_units", "Units in the settings."),
+    _metric("haidang_collector_values", "Polled values on all pages."),
 )  # fmt: skip
 
 CATALOGUE = MappingProxyType({metric.name: metric for metric in _METRICS})
