@@ -1,0 +1,329 @@
+"""What a responder serves: objects in MIB order, found by bisection once and then by position.
+
+A `Shape` is the order of the names; it never changes and thousands of trees may share it. A `Tree` adds values to a shape:
+encoded bytes, or a function of the clock. A `LiveTree` is made of groups that are read when somebody asks.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from . import ber, message
+from .errors import EncodeError
+from .message import VarBind
+from .oid import OID
+
+log = logging.getLogger(__name__)
+
+Source = bytes | Callable[[float], bytes]
+"""A value: its encoding (`ber.encode_value`), or a function of the clock's seconds that returns one; it must not raise."""
+Row = tuple[OID, int, ber.Value]
+"""One object as a reader gives it: name, type (constants in `ber`), value."""
+
+_SEQUENCE = [bytes((ber.SEQUENCE, n)) for n in range(0x80)]
+_REMEMBERED = 256
+_REMEMBERED_BODY = 768
+_REMEMBERED_BINDINGS = 160
+
+
+class Plan(NamedTuple):
+    """Which objects answer a request: (encoded name, position), or (whole varbind, -1) where no object does.
+
+    `edges` are the positions beside which each requested name stands; a group that gained objects is noticed there.
+    """
+
+    items: list[tuple[bytes, int]]
+    edges: frozenset[int]
+
+
+class Shape:
+    """Names in MIB order, encoded once. Immutable but for a bounded memory of the requests seen lately."""
+
+    __slots__ = ("_plans", "heads", "names")
+
+    def __init__(self, names: Iterable[OID]) -> None:
+        """Sorts; raises ValueError for a name given twice, EncodeError for one that cannot be encoded."""
+        self.names: tuple[OID, ...] = tuple(sorted(names))
+        for one, other in zip(self.names, self.names[1:], strict=False):
+            if one == other:
+                raise ValueError(f"object {one} stands twice in the tree")
+        self.heads: tuple[bytes, ...] = tuple(ber.encode_oid(name) for name in self.names)
+        self._plans: dict[tuple[int, int, int, int, bytes], Plan] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def position(self, name: tuple[int, ...]) -> int:
+        """Where this very object stands, -1 if it does not."""
+        at = bisect_left(self.names, name)
+        return at if at < len(self.names) and self.names[at] == name else -1
+
+    def plan(self, kind: int, first: int, second: int, body: bytes, limit: int) -> Plan:
+        """What answers a request of type `kind` with these two header fields; raises DecodeError for a damaged `body`.
+
+        For a GET_BULK the fields are non-repeaters and max-repetitions, and no more is planned than `limit` bytes can hold.
+        """
+        key = (kind, first, second, limit, body)
+        found = self._plans.get(key)
+        if found is not None:
+            return found
+        names = [binding.oid for binding in message.decode_varbinds(body)]
+        if kind == message.GET:
+            plan = self._exact(names)
+        elif kind == message.GET_NEXT:
+            plan = self._next(names, len(names), 0, limit)
+        else:
+            plan = self._next(names, max(first, 0), max(second, 0), limit)
+        if len(body) <= _REMEMBERED_BODY and len(plan.items) <= _REMEMBERED_BINDINGS:
+            if len(self._plans) >= _REMEMBERED:
+                self._plans.clear()
+            self._plans[key] = plan
+        return plan
+
+    def _exact(self, names: list[OID]) -> Plan:
+        items: list[tuple[bytes, int]] = []
+        edges: set[int] = set()
+        for name in names:
+            at = bisect_left(self.names, name)
+            if at < len(self.names) and self.names[at] == name:
+                items.append((self.heads[at], at))
+                continue
+            column = name[:-1]
+            near = [p for p in (at - 1, at) if 0 <= p < len(self.names)]
+            known = any(self.names[p][: len(column)] == column for p in near)
+            items.append((_exception(name, ber.NO_SUCH_INSTANCE if known else ber.NO_SUCH_OBJECT), -1))
+            edges.update(near)
+        return Plan(items, frozenset(edges))
+
+    def _next(self, names: list[OID], single: int, repetitions: int, limit: int) -> Plan:
+        heads, count = self.heads, len(self.heads)
+        starts = [bisect_right(self.names, name) for name in names]
+        edges = frozenset(p for at in starts for p in (at - 1, at) if 0 <= p < count)
+        items: list[tuple[bytes, int]] = []
+        for name, at in zip(names[:single], starts, strict=False):
+            items.append((heads[at], at) if at < count else (_exception(name, ber.END_OF_MIB_VIEW), -1))
+        columns = starts[single:]
+        ends = [
+            _exception(name if at >= count else self.names[-1], ber.END_OF_MIB_VIEW)
+            for name, at in zip(names[single:], columns, strict=True)
+        ]
+        room = limit - sum(len(head) for head, _ in items)
+        for row in range(repetitions if columns else 0):
+            alive = False
+            for at, end in zip(columns, ends, strict=True):
+                item = (heads[at + row], at + row) if at + row < count else (end, -1)
+                alive = alive or item[1] >= 0
+                items.append(item)
+                room -= len(item[0])
+            if room < 0 or not alive:
+                break
+        return Plan(items, edges)
+
+
+class Tree:
+    """A shape and its values, position by position. Values may be replaced in place; the shape may not."""
+
+    __slots__ = ("shape", "values")
+
+    def __init__(self, shape: Shape, values: Sequence[Source]) -> None:
+        if len(values) != len(shape):
+            raise ValueError(f"{len(shape)} names in the shape, but {len(values)} values")
+        self.shape = shape
+        self.values: Sequence[Source] = values
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Tree:
+        """A tree of fixed values, given in any order; raises EncodeError or ValueError for what no tree can hold."""
+        ordered = sorted(rows, key=lambda row: row[0])
+        return Tree(Shape(row[0] for row in ordered), [ber.encode_value(tag, value) for _, tag, value in ordered])
+
+    def plan(self, kind: int, first: int, second: int, body: bytes, limit: int, now: float) -> Plan:
+        """What answers this request now; see `Shape.plan`."""
+        return self.shape.plan(kind, first, second, body, limit)
+
+    def value(self, position: int, now: float) -> bytes:
+        """The encoded value at a position."""
+        value = self.values[position]
+        return value if isinstance(value, bytes) else value(now)
+
+    def bind(self, plan: Plan, room: int, now: float) -> tuple[bytes, int]:
+        """The variable bindings of a plan as far as `room` bytes hold them: (their encoding, how many)."""
+        values = self.values
+        out: list[bytes] = []
+        add = out.append
+        count = 0
+        for head, position in plan.items:
+            if position < 0:
+                room -= len(head)
+                if room < 0:
+                    break
+                add(head)
+            else:
+                value = values[position]
+                if not isinstance(value, bytes):
+                    value = value(now)
+                n = len(head) + len(value)
+                if n < 0x80:
+                    room -= n + 2
+                    if room < 0:
+                        break
+                    add(_SEQUENCE[n])
+                else:
+                    start = b"\x30" + ber.encode_length(n)
+                    room -= n + len(start)
+                    if room < 0:
+                        break
+                    add(start)
+                add(head)
+                add(value)
+            count += 1
+        return b"".join(out), count
+
+    def rows(self, now: float) -> Iterator[VarBind]:
+        """Every object with its value, in order."""
+        for position, name in enumerate(self.shape.names):
+            tag, start, end = ber.header(value := self.value(position, now), 0, len(value))
+            yield VarBind(name, tag, ber.decode_value(tag, value[start:end]))
+
+
+class Rising:
+    """A counter that grows with time: `start + rate * (now - since)`, wrapped to its type's width. A `Source`."""
+
+    __slots__ = ("heads", "mask", "rate", "since", "start")
+
+    def __init__(self, tag: int, start: int, rate: float, since: float = 0.0) -> None:
+        """`rate` per second, not negative; `tag` COUNTER32, COUNTER64 or TIME_TICKS."""
+        self.heads = _HEADS[tag]
+        self.mask = 0xFFFFFFFFFFFFFFFF if tag == ber.COUNTER64 else 0xFFFFFFFF
+        self.start = start
+        self.rate = rate
+        self.since = since
+
+    def __call__(self, now: float) -> bytes:
+        value = self.start + int(self.rate * (now - self.since)) & self.mask
+        n = (value.bit_length() >> 3) + 1
+        return self.heads[n] + value.to_bytes(n, "big")
+
+
+_HEADS = {tag: tuple(bytes((tag, n)) for n in range(10)) for tag in (ber.COUNTER32, ber.COUNTER64, ber.TIME_TICKS)}
+
+
+class Group:
+    """Objects that are read together, such as everything one look at the network cards gives.
+
+    `read` returns rows in any order; what it returned is served for `ttl` seconds (0: for one request only). A row that cannot
+    be encoded is left out, and if `read` fails the whole group is, until it is asked for again; both are logged when they begin.
+    """
+
+    __slots__ = ("_encoded", "_fresh_until", "_trouble", "name", "names", "read", "ttl", "values")
+
+    def __init__(self, name: str, read: Callable[[], Iterable[Row]], ttl: float = 2.0) -> None:
+        self.name = name
+        self.read = read
+        self.ttl = ttl
+        self.names: list[OID] = []
+        self.values: list[bytes] = []
+        self._encoded: dict[OID, tuple[int, ber.Value, bytes]] = {}
+        self._fresh_until = float("-inf")
+        self._trouble = ""
+
+    def fresh(self, now: float) -> bool:
+        """May what was read last still be served?"""
+        return now <= self._fresh_until
+
+    def refresh(self, now: float) -> bool:
+        """Read again; did the names change?"""
+        encoded: dict[OID, tuple[int, ber.Value, bytes]] = {}
+        trouble = ""
+        try:
+            for name, tag, value in self.read():
+                last = self._encoded.get(name)
+                if last is not None and last[0] == tag and last[1] == value:
+                    encoded[name] = last
+                    continue
+                try:
+                    encoded[name] = tag, value, ber.encode_value(tag, value)
+                except EncodeError as e:
+                    trouble = f"{name} is left out: {e}"
+        except Exception as e:  # whatever a reader of the machine's state stumbles over, the other groups are served
+            encoded.clear()
+            trouble = f"not readable: {type(e).__name__}: {e}"
+        if trouble and not self._trouble:
+            log.warning("objects of group %s: %s", self.name, trouble)
+        self._trouble = trouble
+        self._fresh_until = now + self.ttl
+        names = sorted(encoded)
+        changed = names != self.names
+        self.names = names
+        self.values = [encoded[name][2] for name in names]
+        self._encoded = encoded
+        return changed
+
+
+class LiveTree(Tree):
+    """A tree of groups, each read at most once in its `ttl` and only for an answer that holds or passes its objects.
+
+    Groups may interleave; of two that give the same object the first is served.
+    """
+
+    __slots__ = ("_groups", "_live", "_owners", "_places")
+
+    def __init__(self, groups: Iterable[Group]) -> None:
+        super().__init__(Shape(()), [])
+        self._groups = tuple(groups)
+        self._live: list[bytes] = []
+        self._owners: list[int] = []
+        self._places: list[list[int]] = [[] for _ in self._groups]
+
+    def plan(self, kind: int, first: int, second: int, body: bytes, limit: int, now: float) -> Plan:
+        """What answers this request now, after the groups it concerns have been read."""
+        while True:
+            plan = self.shape.plan(kind, first, second, body, limit)
+            owners = self._owners
+            wanted = {owners[position] for _, position in plan.items if position >= 0}
+            wanted.update(owners[position] for position in plan.edges)
+            wanted.update(i for i, places in enumerate(self._places) if not places)
+            if not self._refresh(wanted, now):
+                return plan
+
+    def rows(self, now: float) -> Iterator[VarBind]:
+        """Every object with its value, in order, all groups read."""
+        self._refresh(range(len(self._groups)), now)
+        return super().rows(now)
+
+    def _refresh(self, wanted: Iterable[int], now: float) -> bool:
+        """Read those of the wanted groups that are stale; did the shape change?"""
+        changed = False
+        for i in wanted:
+            group = self._groups[i]
+            if group.fresh(now):
+                continue
+            if group.refresh(now):
+                changed = True
+            elif not changed:
+                for position, value in zip(self._places[i], group.values, strict=True):
+                    if position >= 0:
+                        self._live[position] = value
+        if changed:
+            self._assemble()
+        return changed
+
+    def _assemble(self) -> None:
+        merged: dict[OID, tuple[int, bytes]] = {}
+        for i, group in enumerate(self._groups):
+            for name, value in zip(group.names, group.values, strict=True):
+                merged.setdefault(name, (i, value))
+        self.shape = Shape(merged)
+        self.values = self._live = [merged[name][1] for name in self.shape.names]
+        self._owners = [merged[name][0] for name in self.shape.names]
+        at = {name: position for position, name in enumerate(self.shape.names)}
+        self._places = [
+            [at[name] if merged[name][0] == i else -1 for name in group.names] for i, group in enumerate(self._groups)
+        ]
+
+
+def _exception(name: OID, tag: int) -> bytes:
+    return ber.tlv(ber.SEQUENCE, ber.encode_oid(name) + bytes((tag, 0)))
