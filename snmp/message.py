@@ -181,3 +181,27 @@ def decode_community(data: bytes) -> tuple[int, bytes, Pdu | TrapV1]:
         raise DecodeError("a v3 message where a community-based one was expected")
     community, pos = ber.decode_octets(data, pos, end)
     return version, community, decode_pdu(data, pos, end)
+
+
+def peek_id(data: bytes) -> int:
+    """The request id of a v1 or v2c message, the message id of a v3 one, read without checking the rest.
+
+    Raises DecodeError when the bytes do not even get that far.
+    """
+    try:
+        pos = 2 if data[1] < 0x80 else 2 + (data[1] & 0x7F)
+        if data[pos + 2] == V3:
+            pos += 4  # version, and the header's SEQUENCE tag
+            pos += 1 if data[pos] < 0x80 else 1 + (data[pos] & 0x7F)
+        else:
+            pos += 4
+            size = data[pos]
+            if size >= 0x80:
+                size = int.from_bytes(data[pos + 1 : pos + 1 + (size & 0x7F)], "big") + (size & 0x7F)
+            pos += size + 2
+            pos += 1 if data[pos] < 0x80 else 1 + (data[pos] & 0x7F)
+        if data[pos] != ber.INTEGER:
+            raise DecodeError(f"no request id at byte {pos}")
+        return int.from_bytes(data[pos + 2 : pos + 2 + data[pos + 1]], "big", signed=True)
+    except IndexError:
+        raise DecodeError(f"cut off after {len(data)} bytes, before the request id") from None
