@@ -16,6 +16,7 @@ help:
 	@echo "make bench   every benchmark beside its peer (python -m bench lists them)"
 
 setup: .venv/installed
+	@:
 
 .venv/installed: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || HAIDANG_REQUIRE_PEERS=1 deploy/packages.sh deploy/setup-packages.txt
