@@ -1,0 +1,11 @@
+"""The error tree of the collector's room."""
+
+from __future__ import annotations
+
+
+class CollectorError(Exception):
+    """Root of every error raised by `collector`."""
+
+
+class InventoryError(CollectorError):
+    """The inventory's database cannot be opened, migrated or read."""
