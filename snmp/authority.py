@@ -16,6 +16,9 @@ from .usm import AUTH_FLAG, MAX_BOOTS, PRIV_FLAG, TIME_WINDOW, Keys
 CONFIRMED = frozenset((message.GET, message.GET_NEXT, message.GET_BULK, message.SET, message.INFORM))
 """PDU types that are answered (RFC 3411 section 2.8); only these may cause a Report."""
 
+_ENVELOPE = 85
+"""Bytes of a v3 message at most, beside its PDU, engine IDs, names and digest."""
+
 
 class Request(NamedTuple):
     """A message that USM let pass. `room` is how many bytes the PDU of an answer may have."""
@@ -24,6 +27,7 @@ class Request(NamedTuple):
     access: UserAccess
     keys: Keys | None
     level: int
+    context_engine: bytes
     context: bytes
     pdu: Pdu
     room: int
@@ -78,16 +82,18 @@ class Authority:
                 return self._refuse(opened, "usmStatsDecryptionErrors", now)
             raise
         mac = keys.mac_length if keys else 0
-        size = min(self._max_size, opened.max_size) - 85 - 2 * len(engine.id) - len(opened.user) - len(context) - mac
-        request = Request(opened, access, keys, level, context, pdu, size)
-        if context_engine != engine.id:
-            return self.report(request, "snmpUnknownPDUHandlers", now)
-        return request
+        names = len(engine.id) + len(context_engine) + len(context) + len(opened.user)
+        room = min(self._max_size, opened.max_size) - _ENVELOPE - names - mac
+        return Request(opened, access, keys, level, context_engine, context, pdu, room)
+
+    @property
+    def engine_id(self) -> bytes:
+        return self._engine.id
 
     def seal(self, request: Request, pdu: bytes, now: float) -> bytes:
         """The message that answers a request with an encoded PDU, at the request's security level."""
         engine = self._engine
-        scoped = v3.encode_scoped(engine.id, request.context, pdu)
+        scoped = v3.encode_scoped(request.context_engine, request.context, pdu)
         return v3.encode(
             request.message.msg_id, request.level, engine.id, engine.boots, engine.time(now), request.message.user, scoped,
             request.keys,
@@ -98,7 +104,8 @@ class Authority:
         number = self._stats.count(counter)
         if request.pdu.type not in CONFIRMED or not request.message.flags & v3.REPORTABLE:
             return None
-        return self.seal(request._replace(context=b""), _report(counter, number, request.pdu.request_id), now)
+        ours = request._replace(context_engine=self._engine.id, context=b"")
+        return self.seal(ours, _report(counter, number, request.pdu.request_id), now)
 
     def _refuse(self, opened: v3.Message, counter: str, now: float, keys: Keys | None = None) -> bytes | None:
         """Count, and make the Report for a message that USM does not let pass; signed when there are keys."""

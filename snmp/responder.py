@@ -101,6 +101,8 @@ class Responder:
         pdu = request.pdu
         if pdu.type not in _ASKS:
             return None
+        if request.context_engine != authority.engine_id:
+            return authority.report(request, "snmpUnknownPDUHandlers", now)
         tree = self._tree(request.context)
         if tree is None:
             return authority.report(request, "snmpUnknownContexts", now)
