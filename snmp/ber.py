@@ -31,13 +31,15 @@ Value = int | bytes | OID | None
 
 
 def encode_length(n: int) -> bytes:
-    """Definite length octets of `n`, the shortest form."""
+    """Definite length octets of `n`, the shortest form; raises EncodeError for 16 MiB and more."""
     if n < 0x80:
         return bytes((n,))
     if n < 0x100:
         return bytes((0x81, n))
     if n < 0x10000:
         return bytes((0x82, n >> 8, n & 0xFF))
+    if n >= 0x1000000:
+        raise EncodeError(f"an element of {n} bytes: no message is that long")
     return bytes((0x83, n >> 16, n >> 8 & 0xFF, n & 0xFF))
 
 
@@ -154,6 +156,6 @@ def decode_value(tag: int, content: bytes) -> Value:
             raise DecodeError(str(e)) from e
     if tag in EXCEPTIONS or tag == NULL:
         return None
-    if tag == IP_ADDRESS or tag == OPAQUE:
+    if tag in (IP_ADDRESS, OPAQUE):
         return content
     raise DecodeError(f"no SNMP value has type 0x{tag:02x}")

@@ -8,6 +8,8 @@ from functools import lru_cache
 MAX_ARCS = 128
 """RFC 2578 section 3.5: at most 128 sub-identifiers, each at most 2^32-1."""
 MAX_ARC = 0xFFFFFFFF
+MAX_OCTETS = 5 * MAX_ARCS
+"""The longest encoding of that many arcs."""
 
 
 class OID(tuple[int, ...]):
@@ -18,7 +20,7 @@ class OID(tuple[int, ...]):
     @classmethod
     def parse(cls, text: str) -> OID:
         """Read ``1.3.6.1`` or ``.1.3.6.1``; raises ValueError that says what was found."""
-        parts = text.strip().lstrip(".").split(".")
+        parts = text.strip().removeprefix(".").split(".")
         if not all(part.isascii() and part.isdigit() for part in parts):
             raise ValueError(f"not an object identifier: {text!r} (expected numbers and dots, such as 1.3.6.1.2.1.1.3.0)")
         oid = cls(int(part) for part in parts)
@@ -44,7 +46,7 @@ class OID(tuple[int, ...]):
         return encode(self)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def encode(oid: tuple[int, ...]) -> bytes:
     """BER content octets of an OID, tag and length not included."""
     if not 1 <= len(oid) <= MAX_ARCS:
@@ -68,7 +70,7 @@ def encode(oid: tuple[int, ...]) -> bytes:
     return bytes(out)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def decode(content: bytes) -> OID:
     """The OID of BER content octets; raises ValueError for what is empty, cut off or too long.
 
@@ -78,6 +80,8 @@ def decode(content: bytes) -> OID:
         return OID((0, 0))
     if content[-1] & 0x80:
         raise ValueError("object identifier ends inside an arc")
+    if len(content) > MAX_OCTETS:  # padding would pass all other checks, and fill the cache
+        raise ValueError(f"object identifier of {len(content)} octets (at most {MAX_OCTETS})")
     arcs: list[int] = []
     value = 0
     for octet in content:

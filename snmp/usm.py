@@ -164,13 +164,22 @@ class User(_UserFields):
 
 @lru_cache(maxsize=32768)
 def _localised(user: User, engine_id: bytes, ciphers: Factory) -> Keys:
-    return Keys(user, engine_id, ciphers)
+    auth_key = priv_key = b""
+    if user.auth:
+        auth_key = localised_key(user.auth, _master_key(user.auth, user.auth_secret), engine_id)
+    if user.priv:
+        priv_key = localised_key(user.auth, _master_key(user.auth, user.priv_secret), engine_id)
+        priv_key = stretched_key(user.auth, priv_key, engine_id, user.priv)
+    return Keys(engine_id, user.auth, auth_key, user.priv, priv_key, ciphers)
 
 
 def master_key(auth: str, secret: bytes) -> bytes:
     """Ku: the password made a key (RFC 3414 section 2.6)."""
-    repeated = (secret * (EXPANDED // len(secret) + 1))[:EXPANDED]
-    digest: bytes = AUTH[auth].hash(repeated).digest()
+    state, piece = AUTH[auth].hash(), secret * 512
+    for _ in range(EXPANDED // len(piece)):
+        state.update(piece)
+    state.update(piece[: EXPANDED % len(piece)])
+    digest: bytes = state.digest()
     return digest
 
 
@@ -183,17 +192,18 @@ def localised_key(auth: str, master: bytes, engine_id: bytes) -> bytes:
     return digest
 
 
-def stretched_key(auth: str, key: bytes, engine_id: bytes, octets: int, reeder: bool) -> bytes:
-    """The first `octets` of a localised key, stretched where it is shorter.
+def stretched_key(auth: str, key: bytes, engine_id: bytes, priv: str) -> bytes:
+    """A localised key cut, or stretched, to what the privacy protocol takes.
 
-    Blumenthal appends the hash of what is there; Reeder takes the key for a password, which costs a megabyte of hashing.
+    Blumenthal appends the hash of what is there; Reeder takes the key for a password, which hashes another megabyte.
     """
-    while len(key) < octets:
-        if reeder:
+    protocol = PRIV[priv]
+    while len(key) < protocol.key:
+        if protocol.reeder:
             key += localised_key(auth, master_key(auth, key), engine_id)
         else:
             key += AUTH[auth].hash(key).digest()
-    return key[:octets]
+    return key[: protocol.key]
 
 
 _INNER = bytes(octet ^ 0x36 for octet in range(256))
@@ -201,51 +211,49 @@ _OUTER = bytes(octet ^ 0x5C for octet in range(256))
 
 
 class Keys:
-    """What one user signs and encrypts with at one engine: HMAC states prepared, cipher keyed."""
+    """What one user signs and encrypts with at one engine: HMAC states prepared, cipher keyed.
+
+    `level` is the flags of the highest security level, `mac_length` the octets a MAC takes in a message.
+    """
 
     __slots__ = ("_aes", "_cipher", "_inner", "_outer", "_pre_iv", "_zeros", "engine_id", "level", "mac_length")
 
-    def __init__(self, user: User, engine_id: bytes, ciphers: Factory) -> None:
+    def __init__(self, engine_id: bytes, auth: str, auth_key: bytes, priv: str, priv_key: bytes, ciphers: Factory) -> None:
+        """Of keys localised, and stretched, already; see `User.localise`."""
         self.engine_id = engine_id
-        self.level = user.level
+        self.level = (AUTH_FLAG if auth else 0) | (PRIV_FLAG if priv else 0)
         self.mac_length = 0
         self._cipher: Cipher | None = None
-        self._aes = False
-        self._pre_iv = 0
-        if not user.auth:
-            return
-        auth = AUTH[user.auth]
-        key = localised_key(user.auth, _master_key(user.auth, user.auth_secret), engine_id).ljust(auth.block, b"\0")
-        self.mac_length = auth.mac
-        self._zeros = bytes(auth.mac)
-        self._inner = auth.hash(key.translate(_INNER))
-        self._outer = auth.hash(key.translate(_OUTER))
-        if not user.priv:
-            return
-        priv = PRIV[user.priv]
-        key = localised_key(user.auth, _master_key(user.auth, user.priv_secret), engine_id)
-        key = stretched_key(user.auth, key, engine_id, priv.key, priv.reeder)
-        self._aes = priv.cipher == AES
-        self._cipher = ciphers(AES, key) if self._aes else ciphers(DES, key[:8])
-        self._pre_iv = int.from_bytes(key[8:16], "big")
+        if auth:
+            protocol = AUTH[auth]
+            padded = auth_key.ljust(protocol.block, b"\0")
+            self.mac_length = protocol.mac
+            self._zeros = bytes(protocol.mac)
+            self._inner = protocol.hash(padded.translate(_INNER))
+            self._outer = protocol.hash(padded.translate(_OUTER))
+        if priv:
+            self._aes = PRIV[priv].cipher == AES
+            self._cipher = ciphers(AES, priv_key) if self._aes else ciphers(DES, priv_key[:8])
+            self._pre_iv = int.from_bytes(priv_key[8:16], "big")
 
-    def _mac(self, message: bytes) -> bytes:
+    def mac(self, message: bytes) -> bytes:
+        """The HMAC as it is sent: cut to `mac_length` octets (RFC 3414 section 6.3.1 and 7.3.1, RFC 7860 section 4.2.1)."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(message)
         outer.update(inner.digest())
-        mac: bytes = outer.digest()[: self.mac_length]
-        return mac
+        digest: bytes = outer.digest()
+        return digest[: self.mac_length]
 
     def sign(self, message: bytes, offset: int) -> bytes:
         """The message with its MAC at `offset`, where it holds `mac_length` zeros."""
-        return message[:offset] + self._mac(message) + message[offset + self.mac_length :]
+        return message[:offset] + self.mac(message) + message[offset + self.mac_length :]
 
     def verify(self, message: bytes, offset: int, length: int) -> bool:
         """Is the MAC of `length` octets at `offset` ours? Takes the same time whatever differs."""
         end = offset + length
-        if length != self.mac_length:
+        if not length or length != self.mac_length:
             return False
-        return compare_digest(self._mac(message[:offset] + self._zeros + message[end:]), message[offset:end])
+        return compare_digest(self.mac(message[:offset] + self._zeros + message[end:]), message[offset:end])
 
     def encrypt(self, plain: bytes, boots: int, time: int) -> tuple[bytes, bytes]:
         """(ciphertext, privacy parameters) at the authoritative engine's boots and time; raises EncodeError without privacy."""

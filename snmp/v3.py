@@ -93,36 +93,37 @@ def decode(data: bytes) -> Message:
     version, pos, end = message.decode_version(data)
     if version != message.V3:
         raise DecodeError(f"SNMP version {version}: expected 3")
-    pos, stop = expect(data, pos, end, ber.SEQUENCE)
-    msg_id, pos = decode_integer(data, pos, stop)
-    max_size, pos = decode_integer(data, pos, stop)
-    flag, pos = decode_octets(data, pos, stop)
-    model, pos = decode_integer(data, pos, stop)
+    pos, after_header = expect(data, pos, end, ber.SEQUENCE)
+    msg_id, pos = decode_integer(data, pos, after_header)
+    max_size, pos = decode_integer(data, pos, after_header)
+    flags, pos = decode_octets(data, pos, after_header)
+    model, pos = decode_integer(data, pos, after_header)
     if model != USM:
-        raise DecodeError(f"security model {model}: expected 3 (USM)")
-    if len(flag) != 1 or flag[0] & LEVEL == PRIV_FLAG:
-        raise DecodeError(f"message flags {flag.hex() or 'empty'}: expected one octet, privacy only with authentication")
-    pos, payload = expect(data, stop, end, ber.OCTET_STRING)
-    pos, stop = expect(data, pos, payload, ber.SEQUENCE)
+        raise DecodeError(f"security model {model}: expected {USM} (USM)")
+    if len(flags) != 1 or flags[0] & LEVEL == PRIV_FLAG:
+        raise DecodeError(f"message flags {flags.hex() or 'empty'}: expected one octet, privacy only with authentication")
+    pos, after_security = expect(data, after_header, end, ber.OCTET_STRING)
+    pos, stop = expect(data, pos, after_security, ber.SEQUENCE)
     engine_id, pos = decode_octets(data, pos, stop)
     boots, pos = decode_integer(data, pos, stop)
     time, pos = decode_integer(data, pos, stop)
     user, pos = decode_octets(data, pos, stop)
-    auth, pos = expect(data, pos, stop, ber.OCTET_STRING)
-    priv_params, _ = decode_octets(data, pos, stop)
+    auth_offset, pos = expect(data, pos, stop, ber.OCTET_STRING)
+    auth_params = data[auth_offset:pos]
+    priv_params, pos = decode_octets(data, pos, stop)
     if len(engine_id) > MAX_NAME or len(user) > MAX_NAME:
         raise DecodeError(f"engine ID of {len(engine_id)}, user name of {len(user)} octets: expected at most {MAX_NAME}")
-    for value in (msg_id, max_size, boots, time):
-        if not 0 <= value <= MAX_31:
-            raise DecodeError(f"message id {msg_id}, maximum size {max_size}, boots {boots}, time {time}: expected 0 to {MAX_31}")
-    pos_auth = auth
-    first, last = expect(data, payload, end, ber.OCTET_STRING if flag[0] & PRIV_FLAG else ber.SEQUENCE)
-    if not flag[0] & PRIV_FLAG:
-        first = payload
+    # one comparison for all four: a negative one is negative in the union of bits, a large one large
+    if not 0 <= msg_id | max_size | boots | time <= MAX_31:
+        raise DecodeError(f"message id {msg_id}, maximum size {max_size}, boots {boots}, time {time}: expected 0 to {MAX_31}")
+    if flags[0] & PRIV_FLAG:
+        start, end = expect(data, after_security, end, ber.OCTET_STRING)
+    else:
+        start, end = after_security, expect(data, after_security, end, ber.SEQUENCE)[1]
+    max_size = max(max_size, MIN_MAX_SIZE)
     return Message(
-        msg_id, max(max_size, MIN_MAX_SIZE), flag[0], engine_id, boots, time, user, data[auth:pos], pos_auth, priv_params,
-        data[first:last],
-    )  # fmt: skip
+        msg_id, max_size, flags[0], engine_id, boots, time, user, auth_params, auth_offset, priv_params, data[start:end]
+    )
 
 
 def open_(opened: Message, data: bytes, keys: Keys | None) -> bytes:
