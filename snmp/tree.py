@@ -91,9 +91,8 @@ class Shape:
             if at < len(self.names) and self.names[at] == name:
                 items.append((self.heads[at], at))
                 continue
-            column = name[:-1]
             near = [p for p in (at - 1, at) if 0 <= p < len(self.names)]
-            known = any(self.names[p][: len(column)] == column for p in near)
+            known = any(_akin(name, self.names[p]) for p in near)
             items.append((_exception(name, ber.NO_SUCH_INSTANCE if known else ber.NO_SUCH_OBJECT), -1))
             edges.update(near)
         return Plan(items, frozenset(edges))
@@ -323,6 +322,15 @@ class LiveTree(Tree):
         self._places = [
             [at[name] if merged[name][0] == i else -1 for name in group.names] for i, group in enumerate(self._groups)
         ]
+
+
+def _akin(missing: OID, present: OID) -> bool:
+    """Is `missing` another instance of the object that `present` is one of, or that object without instance?
+
+    A tree does not know which objects are columns, so this is judged by the names; indexes of several arcs may escape it.
+    """
+    beside = missing[:-1] == present[: len(missing) - 1] and missing != present[: len(missing)]
+    return beside or missing == present[:-1]
 
 
 def _exception(name: OID, tag: int) -> bytes:
