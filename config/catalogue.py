@@ -71,7 +71,7 @@ _METRICS = (
     _metric("haidang_device_requests_total", "Requests sent to the device, without repetitions.", "device", "unit"),
     _metric("haidang_device_retries_total", "Requests repeated because no answer came in time.", "device", "unit"),
     _metric("haidang_device_info", "What the device is.",
-            "device", "unit", "name", "kind", "vendor", "model", "serial", "os", "os_version", "address", "profile"),
+            "device", "unit", "name", "address", "kind", "vendor", "model", "serial", "os", "os_version", "profile"),
     _metric("haidang_interface_info", "What the interface is called and is: alias as configured, MAC, IANA ifType.",
             "device", "interface", "alias", "mac", "type"),
     # Units.
