@@ -1,0 +1,98 @@
+"""The inventory's database: SQLite (WAL) or PostgreSQL by URL, brought to the current schema when it is opened."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ..errors import InventoryError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+PATIENCE = 10.0
+"""Seconds to wait for another process that holds SQLite's write lock, or for PostgreSQL to accept a connection."""
+_LOCK = 4_701_861_273_119_026_244
+"""PostgreSQL advisory lock under which one process at a time migrates."""
+
+
+def connect(url: str) -> Engine:
+    """An engine with an up-to-date schema; an SQLite file and its directory are made when absent.
+
+    Raises InventoryError, without the URL's password, when the database cannot be reached or is of a newer release.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InventoryError(
+            "collector.database is no SQLAlchemy URL; expected sqlite:///PATH or postgresql://USER@HOST/DATABASE"
+        ) from None
+    shown = parsed.render_as_string(hide_password=True)
+    try:
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(parsed, connect_args={"timeout": PATIENCE})
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        elif parsed.get_backend_name() == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+            engine = create_engine(parsed, connect_args={"connect_timeout": int(PATIENCE)}, pool_pre_ping=True)
+        else:
+            raise InventoryError(f"cannot use {shown}: expected sqlite:///PATH or postgresql://USER@HOST/DATABASE")
+        with writing(engine) as connection:
+            migrate(connection)
+    except ModuleNotFoundError as error:
+        raise InventoryError(f"cannot use {shown}: {error.name} is not installed; install haidang[postgresql]") from error
+    except (SQLAlchemyError, OSError) as error:
+        raise InventoryError(f"cannot open {shown}: {reason(error)}") from error
+    return engine
+
+
+def writing(engine: Engine) -> Any:
+    """A transaction that writes: on SQLite it takes the write lock at once, so that it cannot fail half-way for it."""
+    return engine.execution_options(writing=True).begin()
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the schema to the newest revision; raises InventoryError when it is newer than this program knows."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # what it does in health is nobody's news
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    script = ScriptDirectory.from_config(config)
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = {revision.revision for revision in script.walk_revisions()}
+    if found is not None and found not in known:
+        raise InventoryError(f"the inventory has schema {found}, this release knows {max(known)} at most; install the newer one")
+    if found != script.get_current_head():
+        command.upgrade(config, "head")
+
+
+def reason(error: BaseException) -> str:
+    """What a database or system error says, in one line without SQL and parameters."""
+    origin = getattr(error, "orig", None) or error
+    return " ".join(str(origin).split()) or type(origin).__name__
+
+
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions are begun below; sqlite3's own begin comes too late for reads
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writing") else "BEGIN")
