@@ -58,7 +58,8 @@ def test_a_name_given_twice_is_refused() -> None:
 def test_get_tells_what_is_missing() -> None:
     """An instance missing beside others of its object is noSuchInstance, all else noSuchObject (RFC 3416 4.2.1)."""
     tree = tree_of("1.3.6.1.1.0", "1.3.6.1.2.1.1", "1.3.6.1.2.1.2")
-    asked = [OID.parse(text) for text in ("1.3.6.1.1.0", "1.3.6.1.1.1", "1.3.6.1.2.1.3", "1.3.6.1.1", "1.3.6.1.9.0", "1.3.6.1", "2.5")]
+    texts = ("1.3.6.1.1.0", "1.3.6.1.1.1", "1.3.6.1.2.1.3", "1.3.6.1.1", "1.3.6.1.9.0", "1.3.6.1", "2.5")
+    asked = [OID.parse(text) for text in texts]
     found = ask(tree, message.GET, asked)
     assert [row.oid for row in found] == asked
     assert [row.tag for row in found] == [ber.OCTET_STRING] + 3 * [ber.NO_SUCH_INSTANCE] + 3 * [ber.NO_SUCH_OBJECT]
