@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from . import work
+from . import process, work
 
 HERE = Path(__file__).resolve().parent
 _RECORD = struct.Struct("=dIHH")
@@ -32,45 +31,10 @@ class Exchange(NamedTuple):
     answered: int
 
 
-def command(name: str, package: str) -> str:
-    """The path of a program the benchmarks need; ends the run with the package to install when there is none."""
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
-    return found or sys.exit(f"{name} is not installed: apt-get install {package} (make bench installs it as root)")
-
-
-def cores() -> tuple[int, int]:
-    """The core for the program that is measured, and the one for everything else (the same one, where there is only one)."""
-    usable = sorted(os.sched_getaffinity(0))
-    return usable[0], usable[-1]
-
-
-def pinned(core: int, words: Sequence[str]) -> list[str]:
-    """A command that runs on one core."""
-    return [command("taskset", "util-linux"), "-c", str(core), *words]
-
-
-def free_port() -> int:
-    """A UDP port that is free on every address."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
-def end(process: subprocess.Popen[str]) -> str:
-    """Terminate a program of ours and give what is left of its output."""
-    process.terminate()
-    try:
-        return process.communicate(timeout=15)[0] or ""
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.communicate()[0] or ""
-
-
 def build(directory: Path) -> Path:
     """Compile farm.c."""
     program = directory / "farm"
-    subprocess.run([command("gcc", "gcc"), "-O2", "-o", str(program), str(HERE / "farm.c")], check=True)
+    subprocess.run([process.command("gcc", "gcc"), "-O2", "-o", str(program), str(HERE / "farm.c")], check=True)
     return program
 
 
@@ -81,24 +45,24 @@ def v2c(
     """A farm of devices with this table on the second core; gives its port. `dead` and `loss` in thousandths."""
     source = directory / "table.snmprec"
     source.write_text(table, encoding="utf-8")
-    port = free_port()
+    port = process.free_port(socket.SOCK_DGRAM)
     words = [str(build(directory)), str(source), str(port), f"--dead={dead}", f"--loss={loss}", f"--delay={delay_ms}"]
     if trace is not None:
         words.append(f"--trace={trace}")
-    process = subprocess.Popen(pinned(cores()[1], words), stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen(process.pinned(process.cores()[1], words), stdout=subprocess.PIPE, text=True)
     try:
-        assert process.stdout is not None
-        if process.stdout.readline() != "ready\n":
+        assert running.stdout is not None
+        if running.stdout.readline() != "ready\n":
             sys.exit("the farm did not start")
         yield port
     finally:
-        print("farm:", end(process).strip(), flush=True)
+        print("farm:", process.end(running).strip(), flush=True)
 
 
 @contextmanager
 def v3(directory: Path) -> Iterator[int]:
     """Debian's snmpd with this machine's own tables and one authPriv user, on the second core; gives its port."""
-    port = free_port()
+    port = process.free_port(socket.SOCK_DGRAM)
     settings = directory / "snmpd-settings.conf"
     settings.write_text(
         f'agentAddress udp:0.0.0.0:{port}\ncreateUser {work.USER} SHA "{work.AUTH_SECRET}" AES "{work.PRIV_SECRET}"\n'
@@ -106,9 +70,9 @@ def v3(directory: Path) -> Iterator[int]:
     )
     kept = directory / "snmpd"
     kept.mkdir(exist_ok=True)
-    words = [command("snmpd", "snmpd"), "-f", "-Ln", "-C", "-c", str(settings)]
+    words = [process.command("snmpd", "snmpd"), "-f", "-Ln", "-C", "-c", str(settings)]
     env = {**os.environ, "SNMPCONFPATH": str(kept), "SNMP_PERSISTENT_DIR": str(kept), "MIBS": ""}
-    process = subprocess.Popen(pinned(cores()[1], words), env=env, text=True)
+    running = subprocess.Popen(process.pinned(process.cores()[1], words), env=env, text=True)
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(0.2)
@@ -123,7 +87,7 @@ def v3(directory: Path) -> Iterator[int]:
                 sys.exit("snmpd did not start")
         yield port
     finally:
-        end(process)
+        process.end(running)
 
 
 def exchanges(trace: Path) -> list[Exchange]:
