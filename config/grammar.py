@@ -1,0 +1,308 @@
+"""Reading the rules of a profile from YAML: every key checked, every expression parsed against the profile's objects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from snmp.oid import OID
+
+from .documents import Node
+from .expressions import FORMS, Binary, Expr, Index, Object, Ref, Template, parse, parse_template
+from .rules import FACTS, KINDS, SECTIONS, Condition, Rule, Section, Source, Test, Text, Value
+from .units import SENSOR_CLASSES, conversion
+
+Objects = Mapping[str, Object]
+
+_COMPARISON = re.compile(r"(>=|<=|>|<) *(-?\d+(?:\.\d+)?)")
+_SOURCE = ("from", "regex", "as", "map", "where", "unless")
+_COMMON = ("rows", "where", "unless", "otherwise")
+_NOT_MEASURED = frozenset((2147483647, -2147483648, 4294967295))
+"""What agents put where they have no reading: the largest and least INTEGER, and -1 in an unsigned type."""
+
+
+def read_object(name: str, node: Node) -> Object:
+    """One entry of ``objects``: an OID, or a mapping with oid, values, as and hourly."""
+    if not name.isidentifier() or name == "index":
+        raise node.error(f"{name!r} is no object name (expected letters, digits and _, as ifInOctets; index is the row's)")
+    keys = node.keys(("oid", "values", "as", "hourly"), ("oid",)) if isinstance(node.value, dict) else {"oid": node}
+    try:
+        oid = OID.parse(keys["oid"].text())
+    except ValueError as e:
+        raise keys["oid"].error(str(e)) from None
+    scalar = oid[-1] == 0
+    form = keys["as"].text() if "as" in keys else "text"
+    if form not in FORMS:
+        raise keys["as"].found(f"one of {', '.join(FORMS)}")
+    labels: dict[int | OID, str] = {}
+    if "values" in keys:
+        for label, value in keys["values"].items("labels with their numbers (up: 1)"):
+            try:
+                number = value.value if isinstance(value.value, int) else OID.parse(value.text())
+            except ValueError as e:
+                raise value.error(str(e)) from None
+            labels[number] = label
+    hourly = keys["hourly"].boolean() if "hourly" in keys else None
+    return Object(name, OID(oid[:-1]) if scalar else oid, scalar, hourly, form, labels)
+
+
+def read_expr(node: Node, objects: Objects) -> Expr:
+    """A number or an expression."""
+    try:
+        return parse(node.text(), objects)
+    except ValueError as e:
+        raise node.error(str(e)) from None
+
+
+def read_template(node: Node, objects: Objects) -> Template:
+    """Text with expressions in braces."""
+    try:
+        return parse_template(node.text(), objects)
+    except ValueError as e:
+        raise node.error(str(e)) from None
+
+
+def read_conditions(node: Node, objects: Objects) -> tuple[Condition, ...]:
+    """``{object: value or [values]}``; values are numbers, labels, texts, ``any``, ``~ regex`` or ``> number``."""
+    found = []
+    for key, wanted in node.items("objects with the values they must have"):
+        expr = read_expr(Node(key, node.file, f"{node.path}.{key}"), objects)
+        labels = expr.object.labels if isinstance(expr, Ref) else {}
+        found.append(Condition(expr, tuple(_test(one, labels) for one in wanted.list())))
+    return tuple(found)
+
+
+def _test(node: Node, labels: Mapping[int | OID, str]) -> Test:
+    if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+        return Test("=", node.value)
+    text = node.text()
+    if text == "any":
+        return Test("any")
+    for value, label in labels.items():
+        if label == text:
+            return Test("=", value)
+    if text.startswith("~"):
+        return Test("~", Node(text[1:].strip(), node.file, node.path).pattern())
+    if match := _COMPARISON.fullmatch(text):
+        return Test(match[1], float(match[2]))
+    if labels:
+        raise node.found(f"a number or one of {', '.join(labels.values())}")
+    return Test("=", text)
+
+
+def read_text(node: Node, objects: Objects, allowed: tuple[str, ...] = ()) -> Text:
+    """A template, a source, or a list of them; `allowed` are the texts that may come out."""
+    return tuple(_source(one, objects, allowed) for one in node.list())
+
+
+def _source(node: Node, objects: Objects, allowed: tuple[str, ...]) -> Source:
+    if not isinstance(node.value, dict):
+        template = read_template(node, objects)
+        if allowed and len(template.parts) == 1 and isinstance(template.parts[0], str):
+            _check_allowed(node, allowed)
+        return Source(template)
+    keys = node.keys(_SOURCE, ("from",))
+    regex = keys["regex"].pattern() if "regex" in keys else None
+    out = _output(keys["as"], regex) if "as" in keys else None
+    if out and allowed and all(isinstance(part, str) for part in out):
+        _check_allowed(keys["as"], allowed)
+    template = read_template(keys["from"], objects)
+    mapping = None
+    if "map" in keys:
+        labels = _labels(template)
+        mapping = {}
+        for key, value in keys["map"].items("values with what they mean"):
+            if (
+                labels
+                and key not in labels.values()
+                and key != "other"
+                and not (key.lstrip("-").isdigit() and int(key) in labels)
+            ):
+                raise value.error(f"{key!r} is no value of it (allowed: {', '.join(labels.values())}, other)")
+            mapping[labels.get(int(key), key) if key.lstrip("-").isdigit() else key] = value.text()
+            if allowed:
+                _check_allowed(value, allowed)
+    where = read_conditions(keys["where"], objects) if "where" in keys else ()
+    unless = read_conditions(keys["unless"], objects) if "unless" in keys else ()
+    return Source(template, regex, out, mapping, where, unless)
+
+
+def _check_allowed(node: Node, allowed: tuple[str, ...]) -> None:
+    if node.text() not in ("", *allowed):
+        raise node.found(f"one of {', '.join(allowed)}")
+
+
+def _labels(template: Template) -> Mapping[int | OID, str]:
+    if len(template.parts) == 1 and isinstance(template.parts[0], Ref):
+        return template.parts[0].object.labels
+    return {}
+
+
+def _output(node: Node, regex: re.Pattern[str] | None) -> tuple[str | tuple[str], ...]:
+    parts: list[str | tuple[str]] = []
+    for piece in re.split(r"(\{\w+\})", node.text()):
+        if re.fullmatch(r"\{\w+\}", piece):
+            group = piece[1:-1]
+            known = {str(n) for n in range(regex.groups + 1)} | set(regex.groupindex) if regex else {"0"}
+            if group not in known:
+                raise node.error(f"{piece} names no group of the regex (known: {', '.join(sorted(known))})")
+            parts.append((group,))
+        elif piece:
+            parts.append(piece)
+    return tuple(parts)
+
+
+def read_value(node: Node, objects: Objects) -> Value:
+    """An expression, a source whose text is read as a number, or a list of them."""
+    return tuple(_source(one, objects, ()) if isinstance(one.value, dict) else read_expr(one, objects) for one in node.list())
+
+
+def read_facts(node: Node, objects: Objects) -> tuple[dict[str, Text], Value]:
+    """The ``facts`` of a profile: (texts, uptime in seconds)."""
+    keys = node.keys((*FACTS, "uptime_seconds"))
+    texts = {name: read_text(n, objects, KINDS if name == "kind" else ()) for name, n in keys.items() if name != "uptime_seconds"}
+    return texts, read_value(keys["uptime_seconds"], objects) if "uptime_seconds" in keys else ()
+
+
+def read_rule(section: str, node: Node, objects: Objects, metrics: frozenset[str]) -> Rule:
+    """One rule of a section; `metrics` are the names a rule under ``metrics`` may use, empty for any."""
+    kind = SECTIONS[section]
+    keys = node.keys((*dict.fromkeys((*kind.texts, *kind.live, *kind.hourly, *kind.options, *_COMMON)),), kind.required)
+    classes = tuple(SENSOR_CLASSES) if section == "sensors" else ()
+    texts = {name: read_text(keys[name], objects, classes if name == "class" else ()) for name in kind.texts if name in keys}
+    values = {name: read_value(keys[name], objects) for name in (*kind.live, *kind.hourly) if name in keys}
+    labels = {}
+    if "labels" in keys:
+        labels = {name: read_text(n, objects) for name, n in keys["labels"].items("label names with texts")}
+    metric = keys["metric"].text() if "metric" in keys else ""
+    if metric and metrics and metric not in metrics:
+        raise keys["metric"].found("a name of the metric catalogue")
+    absent = frozenset(one.integer() for one in keys["absent"].list()) if "absent" in keys else frozenset()
+    return Rule(
+        section=section,
+        path=node.path,
+        rows=_rows(keys.get("rows"), node, texts, values, objects, section),
+        where=read_conditions(keys["where"], objects) if "where" in keys else (),
+        unless=read_conditions(keys["unless"], objects) if "unless" in keys else (),
+        otherwise=keys["otherwise"].boolean() if "otherwise" in keys else False,
+        texts=texts,
+        values=values,
+        labels=labels,
+        metric=metric,
+        scale=read_value(keys["scale"], objects) if "scale" in keys else (),
+        unit=_unit(keys.get("unit"), kind, keys.get("class")),
+        absent=absent | _NOT_MEASURED if section == "sensors" else absent,
+        range=_range(keys.get("range")),
+    )
+
+
+def _unit(node: Node | None, kind: Section, class_node: Node | None) -> tuple[float, float]:
+    if node is None:
+        return 1, 0
+    if kind.unit:
+        base = kind.unit
+    else:
+        found = class_node.value if class_node is not None else None
+        if found not in SENSOR_CLASSES:
+            raise node.error("a unit needs a fixed class; where the class comes from the device use scale")
+        base = SENSOR_CLASSES[found].unit
+    try:
+        return conversion(node.text(), base)
+    except ValueError as e:
+        raise node.error(str(e)) from None
+
+
+def _range(node: Node | None) -> tuple[float, float] | None:
+    if node is None:
+        return None
+    bounds = [one.number() for one in node.list()]
+    if len(bounds) != 2 or bounds[0] > bounds[1]:
+        raise node.found("[lowest, highest] in base units")
+    return bounds[0], bounds[1]
+
+
+def _rows(
+    node: Node | None, rule: Node, texts: Mapping[str, Text], values: Mapping[str, Value], objects: Objects, section: str
+) -> tuple[Object, ...]:
+    """The columns whose rows a rule goes through; none: it reads scalars, and is applied once."""
+    if node is not None:
+        found = []
+        for one in node.list():
+            expr = read_expr(one, objects)
+            if not isinstance(expr, Ref) or expr.at or expr.object.scalar:
+                raise one.found("a column's name, or a list of them")
+            found.append(expr.object)
+        return tuple(found)
+    columns: dict[Object, None] = {}
+    for alternatives in values.values() or texts.values():
+        for choice in alternatives:
+            for part in choice.template.parts if isinstance(choice, Source) else (choice,):
+                if not isinstance(part, str):
+                    columns.update((ref.object, None) for ref in _own(part))
+        if columns:
+            break
+    if not columns and any(isinstance(p, Index) for text in texts.values() for s in text for p in s.template.parts):
+        raise rule.error(f"the {section} rule uses index, but names no column: add rows")
+    return tuple(columns)
+
+
+def _own(expr: Expr) -> list[Ref]:
+    """The references of an expression that stand in the row itself."""
+    if isinstance(expr, Binary):
+        return _own(expr.left) + _own(expr.right)
+    return [expr] if isinstance(expr, Ref) and not expr.at and not expr.object.scalar else []
+
+
+class Use(NamedTuple):
+    """What is read: values that move, texts asked at every poll (a port's state), and what is asked hourly."""
+
+    moving: set[Object]
+    states: set[Object]
+    seldom: set[Object]
+
+
+def used(rules: Iterable[Rule], facts: Mapping[str, Text], uptime: Value) -> Use:
+    """All objects that the rules and facts of a profile read, by how they are used; one may be used in several ways."""
+    use = Use(set(), set(), set())
+    for one in uptime:
+        _use(one, use.moving, use.seldom)
+    for text in facts.values():
+        _use_text(text, use.seldom, use.seldom)
+    for rule in rules:
+        section = SECTIONS[rule.section]
+        for name, value in rule.values.items():
+            for one in value:
+                _use(one, use.moving if name in section.live else use.seldom, use.seldom)
+        for name, text in rule.texts.items():
+            _use_text(text, use.states if name in section.live_texts else use.seldom, use.seldom)
+        for text in rule.labels.values():
+            _use_text(text, use.seldom, use.seldom)
+        for one in rule.scale:
+            _use(one, use.seldom, use.seldom)
+        for condition in (*rule.where, *rule.unless):
+            _use(condition.expr, use.seldom, use.seldom)
+    for rule in rules:
+        use.seldom.update(o for o in rule.rows if o not in use.moving)
+    return use
+
+
+def _use_text(text: Text, own: set[Object], looked_up: set[Object]) -> None:
+    for source in text:
+        _use(source, own, looked_up)
+
+
+def _use(one: Expr | Source, own: set[Object], looked_up: set[Object]) -> None:
+    if isinstance(one, Source):
+        for part in one.template.parts:
+            if not isinstance(part, str):
+                _use(part, own, looked_up)
+        for condition in (*one.where, *one.unless):
+            _use(condition.expr, looked_up, looked_up)
+    elif isinstance(one, Binary):
+        _use(one.left, own, looked_up)
+        _use(one.right, own, looked_up)
+    elif isinstance(one, Ref):
+        own.add(one.object)
+        for part in one.at:
+            _use(part, looked_up, looked_up)
