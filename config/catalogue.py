@@ -68,7 +68,7 @@ _METRICS = (
     _metric("haidang_device_state", "Whether the device is in this state: 1 for one state, 0 for the others.",
             "device", "unit", "state"),
     _metric("haidang_device_answer_seconds", "How long the device's last answered poll took.", "device", "unit"),
-    _metric("haidang_device_requests_total", "Requests sent to the device, without repetitions.", "device", "unit"),
+    _metric("haidang_device_requests_total", "Requests sent to the device, repetitions included.", "device", "unit"),
     _metric("haidang_device_retries_total", "Requests repeated because no answer came in time.", "device", "unit"),
     _metric("haidang_device_info", "What the device is.",
             "device", "unit", "name", "address", "kind", "vendor", "model", "serial", "os", "os_version", "profile"),

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from collector.model import Block, Device, Facts, Interface, State, Status, Unit
-from config.catalogue import CATALOGUE
 
 from .page import HEADERS, Page, compose, deflate, join
 from .text import ORDER, Templates, line, pairs, stamp

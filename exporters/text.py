@@ -137,8 +137,10 @@ def _usable(series: Sequence[Series]) -> list[int]:
     for position, one in enumerate(series):
         names = [name for name, _ in one.labels]
         key = one.metric, frozenset((name, value[:LONGEST]) for name, value in one.labels if value)
-        if one.metric not in CATALOGUE or not CATALOGUE[one.metric].polled:
-            refused.append(f"{one.metric} is no polled metric of the catalogue")
+        if one.metric not in CATALOGUE:
+            refused.append(f"{one.metric} is not in the catalogue")
+        elif not CATALOGUE[one.metric].polled:
+            continue  # identity, which the pages make from the facts and which bears no time
         elif "device" in names or len(set(names)) < len(names) or not all(map(_LABEL_NAME.match, names)):
             refused.append(f"{one.metric} has labels {names}: each may stand once, device is set by the page")
         elif key in seen:

@@ -1,0 +1,109 @@
+"""The overview for people, in Vietnamese or English: units, devices, their states, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from html import escape
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from collector.model import State
+
+from .prometheus import Known, Office
+from .sd import unit_path
+
+_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+_ORDER = (State.GARBLED, State.REFUSED, State.SILENT, State.PARTIAL, State.UNREACHABLE, State.UNKNOWN, State.UP)
+"""Worst for who has to act first."""
+
+_WORDS = {
+    "vi": {
+        "title": "Hải Đăng", "units": "Đơn vị", "unit": "Đơn vị", "kind": "Loại", "devices": "Thiết bị", "device": "Thiết bị",
+        "name": "Tên", "address": "Địa chỉ", "state": "Trạng thái", "why": "Lý do", "answered": "Trả lời lần cuối",
+        "took": "Thời gian trả lời", "page": "Số liệu", "never": "chưa bao giờ", "other": "English", "all": "Tất cả đơn vị",
+        State.UP: "Hoạt động", State.PARTIAL: "Trả lời thiếu", State.SILENT: "Không trả lời", State.UNKNOWN: "Chưa rõ",
+        State.UNREACHABLE: "Đơn vị mất kết nối", State.REFUSED: "Từ chối truy cập", State.GARBLED: "Trả lời sai",
+    },
+    "en": {
+        "title": "Hải Đăng", "units": "Units", "unit": "Unit", "kind": "Kind", "devices": "Devices", "device": "Device",
+        "name": "Name", "address": "Address", "state": "State", "why": "Why", "answered": "Last answer",
+        "took": "Answer time", "page": "Metrics", "never": "never", "other": "Tiếng Việt", "all": "All units",
+        State.UP: "Up", State.PARTIAL: "Partial answers", State.SILENT: "Silent", State.UNKNOWN: "Unknown",
+        State.UNREACHABLE: "Unit unreachable", State.REFUSED: "Access refused", State.GARBLED: "Garbled answers",
+    },
+}  # fmt: skip
+
+_STYLE = """\
+body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:76rem;padding:0 1rem;color:#1b2430}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #dde2e8}
+th{border-bottom-width:2px}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}a{color:#0b5cad}
+nav{float:right}.up{color:#1a7f37}.partial{color:#9a6700}.silent,.refused,.garbled{color:#b42318;font-weight:600}
+.unreachable{color:#b42318}.unknown{color:#667085}"""
+
+
+def province(offices: Iterable[Office], language: str) -> str:
+    """All units with their devices by state."""
+    words = _WORDS[language]
+    offices = tuple(offices)
+    total: Counter[State] = Counter()
+    rows = []
+    for one in offices:
+        states = Counter(known.status.state for known in one.devices.values())
+        total.update(states)
+        name = f'<a href="?{escape(_query(language, unit=one.unit.id))}">{escape(one.unit.name)}</a>'
+        page = f'<a href="{escape(unit_path(one.unit.id))}">{words["page"]}</a>'
+        rows.append(f"<tr><td>{name}</td><td>{escape(one.unit.kind)}</td>{_counts(states)}<td>{page}</td></tr>")
+    heads = "".join(f'<th class="n">{words[state]}</th>' for state in _ORDER)
+    body = (
+        f"<table><thead><tr><th>{words['unit']}</th><th>{words['kind']}</th>"
+        f'<th class="n">{words["devices"]}</th>{heads}<th></th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody>"
+        f"<tfoot><tr><th>{len(offices)}</th><th></th>{_counts(total)}<th></th></tr></tfoot></table>"
+    )
+    return _document(words["units"], body, language)
+
+
+def office(one: Office, language: str) -> str:
+    """One unit with all its devices, those that need somebody first."""
+    words = _WORDS[language]
+    known = sorted(one.devices.values(), key=lambda known: (_ORDER.index(known.status.state), known.device.id))
+    heads = "".join(f"<th>{words[key]}</th>" for key in ("device", "name", "address", "state", "why", "answered", "took"))
+    back = f'<p><a href="?{escape(_query(language))}">{words["all"]}</a></p>'
+    rows = "".join(_device(each, words, language) for each in known)
+    body = f"{back}<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return _document(one.unit.name, body, language, unit=one.unit.id)
+
+
+def _device(known: Known, words: dict[str, str], language: str) -> str:
+    status, device = known.status, known.device
+    when = words["never"]
+    if status.answered is not None:
+        when = datetime.fromtimestamp(status.answered, _ZONE).strftime("%d/%m/%Y %H:%M:%S")
+    took = "" if status.answer_seconds is None else f"{status.answer_seconds:.3f} s"
+    took = took.replace(".", ",") if language == "vi" else took
+    cells = (device.id, device.name or known.name, f"{device.address}:{device.port}", "", status.message, when, took)
+    texts = [f"<td>{escape(cell)}</td>" for cell in cells]
+    texts[3] = f'<td class="{status.state}">{words[status.state]}</td>'
+    return f"<tr>{''.join(texts)}</tr>"
+
+
+def _counts(states: Counter[State]) -> str:
+    cells = (f'<td class="n {state if states[state] else ""}">{states[state] or ""}</td>' for state in _ORDER)
+    return f'<td class="n">{states.total()}</td>{"".join(cells)}'
+
+
+def _query(language: str, **parameters: str) -> str:
+    return urlencode({**parameters, **({"lang": "en"} if language == "en" else {})})
+
+
+def _document(heading: str, body: str, language: str, **parameters: str) -> str:
+    words = _WORDS[language]
+    other = escape(_query("vi" if language == "en" else "en", **parameters))
+    return (
+        f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="60">'
+        f"<title>{escape(heading)} · {words['title']}</title><style>{_STYLE}</style></head><body>"
+        f'<nav><a href="?{other}">{words["other"]}</a></nav><h1>{words["title"]}: {escape(heading)}</h1>{body}</body></html>'
+    )
