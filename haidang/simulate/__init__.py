@@ -1,0 +1,1 @@
+"""A synthetic province: offices, their networks and machines, answering real SNMP on loopback addresses."""

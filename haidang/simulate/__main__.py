@@ -1,0 +1,21 @@
+"""The simulator alone, without the other commands of `haidang`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .command import add_arguments
+
+
+def main() -> int:
+    """Read the command line and do what it says."""
+    parser = argparse.ArgumentParser(prog="python -m haidang.simulate", description="A synthetic province on loopback addresses.")
+    add_arguments(parser)
+    args = parser.parse_args()
+    code: int = args.func(args)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
