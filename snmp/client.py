@@ -66,9 +66,7 @@ class Target:
         retries: int = 2,
         pace: Callable[[int], float] | None = None,
     ) -> None:
-        self.address = address
-        self.sockaddr: tuple[str, int] | tuple[str, int, int, int]
-        self.sockaddr = (address, port, 0, 0) if ":" in address else (address, port)
+        self.locate(address, port)
         self.credential = credential
         self.context = context
         self.security: Security = secure(credential, context)
@@ -77,6 +75,12 @@ class Target:
         self.pace = pace
         self.srtt = 0.0
         self.rttvar = 0.0
+
+    def locate(self, address: str, port: int) -> None:
+        """Set where the device is: an IPv4 or IPv6 address and a UDP port."""
+        self.address = address
+        self.sockaddr: tuple[str, int] | tuple[str, int, int, int]
+        self.sockaddr = (address, port, 0, 0) if ":" in address else (address, port)
 
     def measured(self, rtt: float) -> None:
         """Take a round trip in seconds into the estimate (RFC 6298 sections 2.2, 2.3)."""

@@ -11,14 +11,15 @@ import json
 import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from config.profiles import Profile
-
 from collector.model import Block, Facts, Layout, Series
+from config.profiles import Profile, Profiles
 from snmp import ber, message
+from snmp.client import Request
 from snmp.errors import EncodeError
 from snmp.message import VarBind
 from snmp.oid import OID
@@ -26,6 +27,7 @@ from snmp.oid import decode as decode_oid
 from snmp.oid import encode as encode_oid
 from snmp.shape import Element, Shape, elements
 
+from .learn import columns, polled
 from .questions import BODY, Cells, Question, ask_for
 from .translate import Sample, translate
 
@@ -45,10 +47,11 @@ class Changed(Exception):
 class _Program(NamedTuple):
     """How the moving numbers of all answers become the block's values.
 
-    `scaled`: (position, scale, divisor, offset), appended to the numbers; `select` picks the values out of numbers,
-    scaled numbers and pinned values.
+    `bounds`: (position, least, most) between which a number means what it meant. `scaled`: (position, scale, divisor,
+    offset), appended to the numbers. `select` picks the values out of numbers, scaled numbers and pinned values.
     """
 
+    bounds: tuple[tuple[int, Number, Number], ...]
     scaled: tuple[tuple[int, Number, Number, Number], ...]
     select: Callable[[Sequence[Number]], tuple[Number, ...]]
 
@@ -66,15 +69,21 @@ def share(key: Any, make: Callable[[], Any]) -> Any:
     return found
 
 
+def _same(question: Question) -> Question:
+    one: Question = share(question, lambda: question)
+    return one
+
+
 class Plan:
     """What the poller keeps of a device between two polls."""
 
     __slots__ = ("_inventory", "_layout", "_moving", "_pinned", "_pinned_key", "_program", "_shapes", "_signed", "_ticks",
-                 "_ticks_at", "profile", "questions")  # fmt: skip
+                 "_ticks_at", "profile", "questions", "requests")  # fmt: skip
 
     def __init__(self, profile: Profile, questions: tuple[Question, ...], inventory: bytes) -> None:
         self.profile = profile
         self.questions = questions
+        self.requests: tuple[Request, ...] = tuple(share(("request", q), q.request) for q in questions)
         self._inventory = inventory
         self._shapes: tuple[Shape, ...] = ()
         self._signed: tuple[tuple[int, int], ...] = ()
@@ -89,10 +98,15 @@ class Plan:
     @classmethod
     def made(cls, profile: Profile, cells: Cells, *, v1: bool = False, body: int = BODY) -> Plan:
         """The plan for a device that was found to have `cells`: all that the profile asks, of either cadence."""
-        polled = profile.polled
-        asked = {column: rows for column, rows in cells.items() if column in polled}
-        questions = tuple(share(question, lambda q=question: q) for question in ask_for(asked, v1=v1, body=body))
-        kept = [binding for column, rows in cells.items() if column not in polled for binding in rows.values()]
+        every = polled(profile)
+        ignored = translate(profile, cells).ignored
+        asked = {
+            column: rows
+            for column, rows in cells.items()
+            if column in every and not all(binding.oid in ignored for binding in rows.values())
+        }
+        questions = tuple(map(_same, ask_for(asked, v1=v1, body=body)))
+        kept = [binding for column, rows in cells.items() if column not in asked for binding in rows.values()]
         return cls(profile, questions, zlib.compress(b"".join(map(_encode, kept))))
 
     def values(self, bodies: Sequence[bytes]) -> tuple[Number, ...] | None:
@@ -113,7 +127,11 @@ class Plan:
         for at, bit in self._signed:
             if pool[at] >= bit:
                 pool[at] -= bit << 1
-        scaled, select = self._program
+        bounds, scaled, select = self._program
+        for at, least, most in bounds:
+            if not least <= pool[at] <= most:
+                self._pinned_key = 0  # it stands for something else now, as "no reading": translate anew
+                return None
         for at, scale, divisor, offset in scaled:
             pool.append(pool[at] * scale / divisor + offset if divisor != 1 else pool[at] * scale + offset)
         pool += self._pinned
@@ -125,8 +143,7 @@ class Plan:
         Raises Changed when the device has another shape, snmp.errors.DecodeError for what is no answer at all.
         """
         if None in bodies:
-            facts, samples = self._translate(bodies)
-            return Block(_layout(samples), [sample.value for sample in samples], when), facts
+            return snapshot(self.profile, self._cells(bodies), when)
         whole: Sequence[bytes] = bodies  # type: ignore[assignment]
         values = self.values(whole)
         facts_or_none: Facts | None = None
@@ -145,7 +162,7 @@ class Plan:
             _check(question, body, places)
         facts = None
         if self._program is None or self._key(bodies, found) != self._pinned_key:
-            facts, samples = self._translate(bodies)
+            facts, samples = _translated(self.profile, self._cells(bodies))
             moving = frozenset(encode_oid(sample.cell) for sample in samples if sample.cell is not None) | {UPTIME}
             self._moving = share(moving, lambda: moving)
             self._pinned_key = self._key(bodies, found)
@@ -197,22 +214,26 @@ class Plan:
                 order.append(("scaled", len(scaled)))
                 scaled.append((place_of, *_exactly(sample.scale), sample.offset))
         starts = {"plain": 0, "scaled": len(at), "pinned": len(at) + len(scaled)}
+        bounds = tuple(
+            (at[encode_oid(s.cell)], -inf if s.low is None else s.low, inf if s.high is None else s.high)
+            for s in samples
+            if s.cell is not None and (s.low is not None or s.high is not None) and encode_oid(s.cell) in at
+        )
         picks = tuple(starts[kind] + i for kind, i in order)
         self._pinned = tuple(pinned)
-        self._program = share((picks, tuple(scaled)), lambda: _Program(tuple(scaled), _select(picks)))
+        self._program = share((picks, bounds, tuple(scaled)), lambda: _Program(bounds, tuple(scaled), _select(picks)))
         self._layout = _layout(samples)
         self._ticks_at = at.get(UPTIME, -1)
         self._ticks = 0
 
-    def _translate(self, bodies: Sequence[bytes | None]) -> tuple[Facts, list[Sample]]:
-        """Facts and samples, in page order, of what was answered now and what was learnt with the plan."""
+    def _cells(self, bodies: Sequence[bytes | None]) -> Cells:
+        """What was answered now and what was learnt with the plan."""
         bindings = message.decode_varbinds(zlib.decompress(self._inventory))
         for question, body in zip(self.questions, bodies, strict=True):
             if body is not None:
                 some = message.decode_varbinds(body)
                 bindings += [binding for i, binding in enumerate(some) if i not in question.sentinels]
-        facts, samples = translate(self.profile, arrange(bindings, self.profile.columns))
-        return facts, sorted(samples, key=lambda sample: sample.metric)
+        return arrange(bindings, columns(self.profile))
 
     # -- across a restart
 
@@ -233,7 +254,7 @@ class Plan:
         )  # fmt: skip
 
     @classmethod
-    def load(cls, data: bytes, profiles: Mapping[str, Profile]) -> Plan:
+    def load(cls, data: bytes, profiles: Profiles) -> Plan:
         """A plan from `dump`; raises ValueError when it is damaged, of another version or of an unknown profile."""
         try:
             d = json.loads(zlib.decompress(data))
@@ -245,9 +266,21 @@ class Plan:
                 )
                 for kind, asked, non, reps, names, sentinels in d["questions"]
             )
-            return cls(profiles[d["profile"]], tuple(share(q, lambda q=q: q) for q in questions), b64decode(d["inventory"]))
+            return cls(profiles[d["profile"]], tuple(map(_same, questions)), b64decode(d["inventory"]))
         except (KeyError, TypeError, zlib.error) as e:
             raise ValueError(f"not a plan: {e!r}") from e
+
+
+def snapshot(profile: Profile, cells: Cells, when: float) -> tuple[Block, Facts]:
+    """Values and facts of what a walk found, without a plan."""
+    facts, samples = _translated(profile, cells)
+    return Block(_layout(samples), [sample.value for sample in samples], when), facts
+
+
+def _translated(profile: Profile, cells: Cells) -> tuple[Facts, list[Sample]]:
+    """Facts, and samples in page order: those of one metric together."""
+    found = translate(profile, cells)
+    return found.facts, sorted(found.samples, key=lambda sample: sample.metric)
 
 
 def arrange(bindings: Iterable[VarBind], columns: Sequence[OID]) -> Cells:

@@ -1,0 +1,149 @@
+"""The first poll of a device: what it is, which profile speaks its language, and every row that profile asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from config.profiles import Cadence, Profile, Profiles
+from snmp import ber, message, session
+from snmp.client import Client, Target
+from snmp.errors import SecurityError, SnmpError
+from snmp.message import VarBind
+from snmp.oid import OID
+from snmp.security import Community
+
+from .questions import Cells
+
+log = logging.getLogger(__name__)
+
+SYS_DESCR = OID((1, 3, 6, 1, 2, 1, 1, 1, 0))
+SYS_OBJECT_ID = OID((1, 3, 6, 1, 2, 1, 1, 2, 0))
+TABLE_CHANGED = OID((1, 3, 6, 1, 2, 1, 31, 1, 5))
+"""ifTableLastChange (RFC 2863): asked at every poll of a device that has it, since its change means new or lost rows."""
+TABLES_AT_ONCE = 3
+"""Tables of one device that are walked side by side; each has one request under way."""
+
+
+class Learners:
+    """Runs at most `at_once` coroutines side by side; the others wait their turn, first come first served."""
+
+    def __init__(self, at_once: int) -> None:
+        self._free = at_once
+        self._waiting: deque[Callable[[], Coroutine[Any, Any, None]]] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def add(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._waiting.append(work)
+        self._start()
+
+    def _start(self) -> None:
+        while self._free and self._waiting:
+            self._free -= 1
+            task = asyncio.ensure_future(self._waiting.popleft()())
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._free += 1
+        self._start()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("learning ended in an error of our own", exc_info=error)
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    def close(self) -> None:
+        """Drop what waits, cancel what runs."""
+        self._waiting.clear()
+        for task in self._running:
+            task.cancel()
+
+
+class Learnt(NamedTuple):
+    """What a device was found to be: its profile, all rows of it, and in words what could not be read."""
+
+    profile: Profile
+    cells: Cells
+    missed: str
+
+
+@lru_cache(maxsize=1024)
+def columns(profile: Profile) -> tuple[OID, ...]:
+    """All that a profile asks, ascending: columns, and scalars without their ``.0``."""
+    found = dict.fromkeys(profile.scalars) | {c: None for table in profile.tables for c in table.columns}
+    return tuple(sorted({OID(oid) for oid in (*found, TABLE_CHANGED)}))
+
+
+@lru_cache(maxsize=1024)
+def polled(profile: Profile) -> frozenset[OID]:
+    """What of it is asked at every poll."""
+    found = set(profile.scalars) - profile.hourly | {TABLE_CHANGED}
+    for table in profile.tables:
+        if table.cadence is Cadence.POLL:
+            found.update(table.columns)
+    return frozenset(found)
+
+
+async def learn(client: Client, target: Target, profiles: Profiles, name: str = "") -> Learnt:
+    """Find out what a device is and walk what its profile (or the one named) asks for; raises SnmpError.
+
+    A table that cannot be read is left out and said in `missed`; the rest goes on.
+    """
+    first = await session.get(client, target, [SYS_DESCR, SYS_OBJECT_ID])
+    profile = profiles[name] if name else await choose(client, target, profiles, first)
+    wanted = columns(profile)
+    cells: Cells = {}
+    problems: list[str] = []
+    scalars = [OID((*scalar, 0)) for scalar in (*profile.scalars, TABLE_CHANGED)]
+    for binding in await session.get(client, target, scalars):
+        if binding.tag not in ber.EXCEPTIONS and binding.tag != ber.NULL:
+            cells[OID(binding.oid[:-1])] = {(0,): binding}
+    roots = sorted({OID(column[:-1]) for table in profile.tables for column in table.columns})
+    present = await _present(client, target, roots)
+    turn = asyncio.Semaphore(TABLES_AT_ONCE)
+
+    async def walk(some: Sequence[OID]) -> None:
+        async with turn:
+            try:
+                rows = await session.table(client, target, some)
+            except SecurityError:
+                raise
+            except SnmpError as e:
+                problems.append(f"{some[0]}: {e}")
+                return
+            cells.update((column, found) for column, found in rows.items() if found)
+
+    groups = [[c for c in table.columns if OID(c[:-1]) in present] for table in profile.tables]
+    await asyncio.gather(*(walk(group) for group in groups if group))
+    return Learnt(profile, {c: cells[c] for c in wanted if c in cells}, "; ".join(problems))
+
+
+async def choose(client: Client, target: Target, profiles: Profiles, first: Sequence[VarBind]) -> Profile:
+    """The profile for what a device says of itself, asking further where families share a sysObjectID."""
+    descr, object_id = first[0].value, first[1].value
+    oid = object_id if isinstance(object_id, OID) else OID()
+    text = descr.decode("utf-8", "replace") if isinstance(descr, bytes) else ""
+    asks = profiles.asks(oid, text)
+    has = [b.oid for b in await session.get(client, target, asks) if b.tag not in ber.EXCEPTIONS] if asks else ()
+    return profiles.choose(oid, text, has)
+
+
+async def _present(client: Client, target: Target, roots: Sequence[OID]) -> set[OID]:
+    """Those of the table entries below which the device has anything: a few requests spare one walk a missing table."""
+    found = set()
+    for root, binding in zip(roots, await session.get_next(client, target, roots), strict=True):
+        if binding.tag not in ber.EXCEPTIONS and root.covers(binding.oid):
+            found.add(root)
+    return found
+
+
+def is_v1(target: Target) -> bool:
+    """Does the device speak SNMPv1 only, as far as its credential says?"""
+    return isinstance(target.credential, Community) and target.credential.version == message.V1

@@ -1,0 +1,49 @@
+"""`haidang check`: validate the settings without running anything."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from config import settings
+from config.errors import ConfigError
+from config.profiles import Profiles
+
+from .sentence import counted
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser("check", help="validate the settings", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read everything the collector would read; raises ConfigError with all that is wrong."""
+    found = settings.read(args.config)
+    profiles = load_profiles(found)
+    units = Counter(device.unit for device in found.devices)
+    empty = [unit for unit in found.units if unit not in units]
+    print(
+        f"{args.config}: {counted(len(found.units), 'unit')}, {counted(len(found.devices), 'device')}, "
+        f"{counted(len(found.credentials), 'credential')}, {counted(len(profiles), 'profile')}: all right"
+    )
+    if empty:
+        print(f"  without devices: {', '.join(empty[:10])}" + (f" and {len(empty) - 10} more" if len(empty) > 10 else ""))
+    return 0
+
+
+def load_profiles(found: settings.Settings) -> Profiles:
+    """The profiles the settings ask for; raises ConfigError, also for a device whose profile does not exist."""
+    profiles = Profiles.load([found.collector.profiles] if found.collector.profiles else [])
+    wrong = [
+        f"device {device.id}: no profile {device.profile!r} (`haidang profile list` shows all)"
+        for device in found.devices
+        if device.profile and device.profile not in profiles
+    ]
+    if wrong:
+        raise ConfigError(*wrong)
+    return profiles
