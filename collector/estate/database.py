@@ -43,8 +43,12 @@ def connect(url: str) -> Engine:
             engine = create_engine(parsed, connect_args={"connect_timeout": int(PATIENCE)}, pool_pre_ping=True)
         else:
             raise InventoryError(f"cannot use {shown}: expected sqlite:///PATH or postgresql://USER@HOST/DATABASE")
-        with writing(engine) as connection:
-            migrate(connection)
+        try:
+            with writing(engine) as connection:
+                migrate(connection)
+        except BaseException:
+            engine.dispose()
+            raise
     except ModuleNotFoundError as error:
         raise InventoryError(f"cannot use {shown}: {error.name} is not installed; install haidang[postgresql]") from error
     except (SQLAlchemyError, OSError) as error:

@@ -66,7 +66,7 @@ def _flatten(facts: Facts) -> dict[str, str | None]:
         "name": facts.name, "description": facts.description, "object_id": facts.object_id, "location": facts.location,
         "contact": facts.contact, "os.name": facts.os_name, "os.version": facts.os_version,
     }  # fmt: skip
-    said = {path: value for path, value in said.items() if value}
+    said = {path: value for path, value in said.items() if value and (path, value) != ("kind", "other")}
     if facts.processors:
         said["processor.count"] = str(len(facts.processors))
     for label, interface in _labelled(facts.interfaces):

@@ -74,7 +74,7 @@ class Store:
         if not new:
             return ids
         query = select(DEVICE.c.key, DEVICE.c.id).where(DEVICE.c.key.in_(new))
-        found = dict(connection.execute(query).tuples().all())
+        found = {row.key: row.id for row in connection.execute(query)}
         absent = [key for key in new if key not in found]
         if absent:
             since = {key: seen.since for key, seen in batch.seen.items()}
@@ -84,7 +84,7 @@ class Store:
                 for key in absent
             ]
             connection.execute(insert(DEVICE), rows)
-            found = dict(connection.execute(query).tuples().all())
+            found = {row.key: row.id for row in connection.execute(query)}
         return ids | found
 
     def _write_seen(self, connection: Connection, seen: Iterable[Seen], ids: Mapping[str, int]) -> None:
@@ -146,7 +146,7 @@ class Store:
             for id_, path, end, value in connection.execute(query):
                 known.setdefault(id_, {})[path, end] = value
             described = select(DEVICE.c.id, DEVICE.c.described).where(DEVICE.c.id.in_(wanted))
-            before = dict(connection.execute(described).tuples().all())
+            before = {row.id: row.described for row in connection.execute(described)}
         return known, before
 
 

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import peers
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+
+from collector.errors import InventoryError
+from collector.estate.database import connect, writing
+from collector.estate.schema import METADATA
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/a directory, 100%/inventory.db"
+    else:
+        with peers.postgresql() as server:
+            yield server.url()
+
+
+def difference(engine: Engine) -> list[object]:
+    with engine.connect() as connection:
+        found: list[object] = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), METADATA)
+        return found
+
+
+def test_migrations_build_the_schema(url: str) -> None:
+    """Opening an empty database migrates it to exactly the tables the code speaks of; several may open it at once."""
+    engines: list[Engine] = []
+    threads = [threading.Thread(target=lambda: engines.append(connect(url))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(engines) == 4
+    assert difference(engines[0]) == []
+    partial = next(index for index in inspect(engines[0]).get_indexes("fact") if index["name"] == "ix_fact_ended")
+    assert any("ended > " in str(condition) for condition in partial["dialect_options"].values())
+    for engine in engines:
+        engine.dispose()
+
+
+def test_newer_schema_is_refused(url: str) -> None:
+    """A database that a newer release has migrated is left alone, with a message that says so."""
+    engine = connect(url)
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(InventoryError, match="has schema 9999, this release knows 0"):
+        connect(url)
+    engine.dispose()
+
+
+def test_sqlite_is_in_wal_mode(tmp_path: Path) -> None:
+    """Readers of an SQLite inventory do not hold up the writer: it is in WAL mode, with foreign keys held."""
+    engine = connect(f"sqlite:///{tmp_path}/inventory.db")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    engine.dispose()
