@@ -77,8 +77,6 @@ def ports(readers: Iterable[PortReader], columns: Columns, pinned: set[OID]) -> 
         labels = (("interface", name),)
         for metric, value in _states(interface):
             columns_of_samples[metric].append(Sample(metric, labels, value))
-        info = (*labels, ("alias", interface.alias), ("mac", interface.mac), ("type", str(interface.type or "")))
-        columns_of_samples["haidang_interface_info"].append(Sample("haidang_interface_info", info, 1))
         for counter, metric in _COUNTER_METRICS.items():
             measure = port.get(counter)
             if isinstance(measure, Measure):
@@ -87,7 +85,6 @@ def ports(readers: Iterable[PortReader], columns: Columns, pinned: set[OID]) -> 
 
 
 _METRICS = (
-    "haidang_interface_info",
     "haidang_interface_up",
     "haidang_interface_admin_up",
     "haidang_interface_speed_bytes_per_second",

@@ -331,13 +331,22 @@ def _volumes(
     return tuple(found)
 
 
+_LEVELS = ("measured", "some", "unknown", "unlimited")
+
+
 def _supplies(out: _Output, samples: list[Sample]) -> tuple[Supply, ...]:
     names = unique((name or kind or "supply", _dotted(row)) for name, kind, row, _, _ in out.supplies)
     found = []
+    levels: list[Sample] = []
+    states: list[Sample] = []
     for name, (_, kind, _, percent, state) in zip(names, out.supplies, strict=True):
         found.append(Supply(kind, name, None if percent is None else round(percent.value, 2), state))
+        labels = (("supply", name), ("kind", kind))
         if percent is not None:
-            samples.append(percent.sample("haidang_supply_level_ratio", (("supply", name), ("kind", kind)), 0.01))
+            levels.append(percent.sample("haidang_supply_level_ratio", labels, 0.01))
+        states += (Sample("haidang_supply_state", (*labels, ("state", one)), int(one == state)) for one in _LEVELS)
+    samples += levels
+    samples += states
     return tuple(found)
 
 

@@ -77,7 +77,7 @@ def test_speed(speed: int | None, high: int | None, expected: int | None) -> Non
 
 
 def test_port() -> None:
-    """A port has name, alias, MAC, type, states and duplex, and info and state samples that no single cell gives."""
+    """A port has name, alias, MAC, type, states and duplex, and state samples that no single cell gives."""
     found = translate(
         GENERIC,
         cells(
@@ -96,7 +96,6 @@ def test_port() -> None:
         "haidang_interface_up", (("interface", "Gi0/7"),), 1
     )
     assert sample(found, "haidang_interface_full_duplex", interface="Gi0/7").value == 0
-    assert dict(sample(found, "haidang_interface_info").labels)["alias"] == "Phòng Nội vụ"
 
 
 def test_counters() -> None:
