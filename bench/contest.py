@@ -37,7 +37,8 @@ def contest(proto: str, bar: float, quick: bool) -> dict[str, Any]:
                 ours = (spent[1] - spent[0]) / (devices * cycles)
                 ratios.append(theirs / ours)
                 print(
-                    f"CPU seconds per 1,000 polls: snmp_exporter {theirs * 1e3:.3f}, ours {ours * 1e3:.3f}, ratio {ratios[-1]:.2f}"
+                    f"CPU ms per poll: snmp_exporter {theirs * 1e3:.3f}, ours {ours * 1e3:.3f}, ratio {ratios[-1]:.2f}",
+                    flush=True,
                 )
     value = round(statistics.median(ratios), 2)
     return {
@@ -64,6 +65,6 @@ def _poll(directory: Path, port: int, devices: int, first: int, proto: str, cycl
     if poller.returncode:
         sys.exit(f"bench.poll ended with status {poller.returncode}")
     result = json.loads(said.splitlines()[-1])
-    if result["errors"] or result["values"] < 94 * devices:
+    if result["errors"] or not result["values"] or (proto == "v2c" and result["values"] < 94 * devices):
         sys.exit(f"bench.poll did not do the work: {result}")
     return usage.ru_utime + usage.ru_stime
