@@ -33,11 +33,13 @@ AGENT_DOES_WITHOUT = ["asyncio", "requests", "prometheus_client", "apscheduler",
 
 
 class Import(NamedTuple):
-    """One imported module or name: `target` is absolute and dotted, `relative` tells how it was written."""
+    """One imported module or name: `target` is absolute and dotted, `relative` tells how it was written, `typing` that it
+    stands under TYPE_CHECKING."""
 
     line: int
     target: str
     relative: bool
+    typing: bool
 
 
 class Module(NamedTuple):
@@ -54,15 +56,22 @@ class Module(NamedTuple):
 
 def imports_of(name: str, path: Path) -> Iterator[Import]:
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    guarded = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield Import(node.lineno, alias.name, False)
+                yield Import(node.lineno, alias.name, False, node in guarded)
         elif isinstance(node, ast.ImportFrom):
             start = package[: len(package) - node.level + 1] if node.level else []
             origin = ".".join([*start, *([node.module] if node.module else [])])
             for alias in node.names:
-                yield Import(node.lineno, f"{origin}.{alias.name}", bool(node.level))
+                yield Import(node.lineno, f"{origin}.{alias.name}", bool(node.level), node in guarded)
 
 
 @cache
@@ -101,7 +110,7 @@ def test_imports_follow_the_arrows() -> None:
         if module.room == "bench":
             continue
         owner = "haidang.simulate" if within(module.name, "haidang.simulate") else module.room
-        for line, target, _ in module.imports:
+        for line, target, _, _ in module.imports:
             if module_of(target) is None or within(target, owner):
                 continue
             allowed = MAY_IMPORT[owner] if owner != "haidang" else MAY_IMPORT[owner] | {"haidang.simulate"}
@@ -114,7 +123,7 @@ def test_imports_inside_a_room_are_relative_and_across_rooms_absolute() -> None:
     """How an import is written shows whether it leaves the room."""
     faults = []
     for module in modules().values():
-        for line, target, relative in module.imports:
+        for line, target, relative, _ in module.imports:
             same = within(target, module.room)
             if module_of(target) is not None and same != relative:
                 faults.append(f"{module.path}:{line}: {target} is {'of this' if same else 'of another'} room")
@@ -122,9 +131,11 @@ def test_imports_inside_a_room_are_relative_and_across_rooms_absolute() -> None:
 
 
 def test_no_module_imports_itself_through_others() -> None:
-    """The modules form no circle, imports inside functions included."""
+    """The modules form no circle, imports inside functions included; only names for the type checker may point back."""
     edges = {
-        name: {found for one in module.imports if (found := module_of(one.target)) is not None and found != name}
+        name: {
+            found for one in module.imports if not one.typing and (found := module_of(one.target)) is not None and found != name
+        }
         for name, module in modules().items()
     }
     done: set[str] = set()
