@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import tracemalloc
 from collections.abc import Iterable
 
 import pytest
+from mutation import mutated
 
 from snmp import ber, message, v3
 from snmp.access import CommunityAccess, UserAccess
 from snmp.engine import COUNTERS, Engine, engine_id
-from snmp.errors import DecodeError
 from snmp.message import Pdu, VarBind
 from snmp.oid import OID
 from snmp.responder import Responder
@@ -388,29 +387,8 @@ def test_the_askers_message_size_is_honoured(user: User, asked: int) -> None:
 # hostile input
 
 
-def mutations(seeds: list[bytes], count: int) -> Iterable[bytes]:
-    """Packets that differ from good ones by a few octets, cuts, insertions and doublings; the same ones every time."""
-    rng = random.Random(20261122)
-    for _ in range(count):
-        data = bytearray(rng.choice(seeds))
-        for _ in range(rng.choice((1, 1, 2, 3, 8))):
-            at = rng.randrange(len(data) + 1)
-            match rng.randrange(5):
-                case 0 if at < len(data):
-                    data[at] = rng.randrange(256)
-                case 1 if at < len(data):
-                    data[at] ^= 1 << rng.randrange(8)
-                case 2:
-                    del data[at : at + rng.randrange(1, 9)]
-                case 3:
-                    data[at:at] = rng.randbytes(rng.randrange(1, 9))
-                case _:
-                    data[at:at] = data[at : at + rng.randrange(1, 40)]
-        yield bytes(data)
-
-
 def test_mutated_packets_do_no_harm() -> None:
-    """30,000 damaged packets: no exception, no growth, every answer is a Response or Report that nobody else is named in."""
+    """30,000 damaged packets: no exception, no growth, every answer a Response or Report of ours."""
     responder = make()
     kinds = (message.GET, message.GET_NEXT, message.GET_BULK, message.SET)
     pdus = [pdu_bytes(kind, [NAME, OCTETS, SPEED], 1, 9) for kind in kinds]
@@ -422,14 +400,14 @@ def test_mutated_packets_do_no_harm() -> None:
     tracemalloc.start()
     try:
         for turn in range(3):
-            for data in mutations(seeds, 10000):
+            for data in mutated(seeds, 10000, 20261122):
                 reply = responder.answer(data, MANAGER)
                 if reply is None:
                     continue
                 answers += turn == 0
                 assert len(reply) <= 1472
-                if reply[4] == message.V3 or v3_of(reply) is not None:
-                    assert v3_of(reply) is not None
+                if message.decode_version(reply)[0] == message.V3:
+                    assert v3.decode(reply).engine_id == ENGINE_ID
                 else:
                     _, community, pdu = message.decode_community(reply)
                     assert (community, pdu.type if isinstance(pdu, Pdu) else 0) == (b"public", message.RESPONSE)
@@ -438,10 +416,3 @@ def test_mutated_packets_do_no_harm() -> None:
         tracemalloc.stop()
     assert answers > 100, "the mutations are mild enough to reach deep"
     assert held[2] - held[1] < 65536, f"memory grew from turn to turn: {held}"
-
-
-def v3_of(data: bytes) -> v3.Message | None:
-    try:
-        return v3.decode(data)
-    except DecodeError:
-        return None
