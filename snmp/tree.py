@@ -42,15 +42,21 @@ class Plan(NamedTuple):
 class Shape:
     """Names in MIB order, encoded once. Immutable but for a bounded memory of the requests seen lately."""
 
-    __slots__ = ("_plans", "heads", "names")
+    __slots__ = ("_plans", "_remembered", "heads", "names")
 
-    def __init__(self, names: Iterable[OID]) -> None:
-        """Sorts; raises ValueError for a name given twice, EncodeError for one that cannot be encoded."""
+    def __init__(
+        self, names: Iterable[OID], encode: Callable[[OID], bytes] = ber.encode_oid, remembered: int = _REMEMBERED
+    ) -> None:
+        """Sorts; raises ValueError for a name given twice, EncodeError for one that cannot be encoded.
+
+        An `encode` that remembers saves memory where many shapes have names in common, as does keeping fewer requests.
+        """
         self.names: tuple[OID, ...] = tuple(sorted(names))
         for one, other in zip(self.names, self.names[1:], strict=False):
             if one == other:
                 raise ValueError(f"object {one} stands twice in the tree")
-        self.heads: tuple[bytes, ...] = tuple(ber.encode_oid(name) for name in self.names)
+        self.heads: tuple[bytes, ...] = tuple(encode(name) for name in self.names)
+        self._remembered = remembered
         self._plans: dict[tuple[int, int, int, int, bytes], Plan] = {}
 
     def __len__(self) -> int:
@@ -78,7 +84,7 @@ class Shape:
         else:
             plan = self._next(names, max(first, 0), max(second, 0), limit)
         if len(body) <= _REMEMBERED_BODY and len(plan.items) <= _REMEMBERED_BINDINGS:
-            if len(self._plans) >= _REMEMBERED:
+            if len(self._plans) >= self._remembered:
                 self._plans.clear()
             self._plans[key] = plan
         return plan

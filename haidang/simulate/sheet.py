@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from snmp import ber
 from snmp.oid import OID
@@ -13,11 +13,17 @@ Cell = tuple[int, ber.Value] | Source
 """A value by type, or encoded, or as a function of the clock."""
 
 
+_COMMON_ARCS = 13
+_REMEMBERED = 48
+"""Requests that a shape remembers: a poll's, not a whole walk's, since a province has thousands of switches unlike each other."""
+
+
 class Shapes:
     """The shapes in use, each kept once; machines with the same objects share one."""
 
     def __init__(self) -> None:
         self._shapes: dict[tuple[OID, ...], Shape] = {}
+        self._heads: dict[OID, bytes] = {}
 
     def __len__(self) -> int:
         return len(self._shapes)
@@ -26,9 +32,17 @@ class Shapes:
         """The shape of these names, which are in order."""
         shape = self._shapes.get(names)
         if shape is None:
-            shape = Shape(names)
+            shape = Shape(names, self._head, _REMEMBERED)
             self._shapes[shape.names] = shape
         return shape
+
+    def _head(self, name: OID) -> bytes:
+        head = self._heads.get(name)
+        if head is None:
+            head = ber.encode_oid(name)
+            if len(name) <= _COMMON_ARCS:
+                self._heads[name] = head
+        return head
 
 
 class Sheet:
@@ -50,8 +64,9 @@ class Sheet:
 
     def row(self, entry: OID, index: tuple[int, ...], cells: Mapping[int, Cell]) -> None:
         """Set a table's row: column -> value."""
+        alone = len(index) > 2  # an address, which few machines have in common
         for column, cell in cells.items():
-            self.put(under(entry, column, *index), cell)
+            self.put(OID((*entry, column, *index)) if alone else under(entry, column, *index), cell)
 
     def tree(self, shapes: Shapes) -> Tree:
         """All of it in MIB order."""
@@ -60,7 +75,7 @@ class Sheet:
         return Tree(shape, [cells[name] for name in shape.names])
 
 
-@lru_cache(maxsize=1 << 16)
+@cache
 def under(prefix: OID, *arcs: int) -> OID:
     """What stands below an object."""
     return OID((*prefix, *arcs))

@@ -226,4 +226,4 @@ def _cell(item: objects.Object, value: Known) -> Cell:
     if isinstance(value, str):
         return text(value)
     assert value is not None
-    return integer(value) if item.syntax == objects.INTEGER else gauge(value)
+    return integer(value) if item.syntax == objects.INTEGER else gauge(max(0, value))
