@@ -83,6 +83,7 @@ _METRICS = (
     _metric("haidang_unit_cycle_overruns_total", "Cycles of the unit that did not end within the interval.", "unit"),
     # The device itself.
     _polled("haidang_device_uptime_seconds", "Time since the device's management restarted."),
+    _polled("haidang_host_uptime_seconds", "Time since the host's operating system started."),
     # Interfaces (IF-MIB, EtherLike-MIB).
     _polled("haidang_interface_up", "Whether the interface is operationally up.", "interface"),
     _polled("haidang_interface_admin_up", "Whether the interface is switched on in the configuration.", "interface"),

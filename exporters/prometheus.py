@@ -177,6 +177,11 @@ class Pages:
         if (known := self._known.pop(device.id, None)) is not None:
             self._remove(known)
 
+    @property
+    def busy(self) -> bool:
+        """Are there pages still to be put together?"""
+        return self._handle is not None
+
     # Putting pages together.
 
     def _renew(self, unit: str) -> None:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 
 from config.errors import ConfigError
 
-from . import check, collector, export, probe, walk
+COMMANDS = {
+    "demo": "demo",
+    "collector": "collector",
+    "probe": "probe",
+    "walk": "walk",
+    "check": "check",
+    "password": "password",
+    "export": "export",
+    "simulate": "simulate.command",
+}
+"""Command -> module. A module has `add_parser(subparsers)`, and is imported when its command (or help) is asked for."""
 
-COMMANDS = (collector, probe, walk, check, export)
 
-
-def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
+def parser(only: str = "") -> argparse.ArgumentParser:
+    """The command line: of all commands, or of the one that was named."""
     top = argparse.ArgumentParser(prog="haidang", description="Monitoring and inventory for a province's machines.")
-    top.add_argument("--version", action="version", version=version())
-    subparsers = top.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parser(subparsers)
+    top.add_argument("--version", action="store_true", help="print the version and end")
+    subparsers = top.add_subparsers(metavar="COMMAND")
+    for name in [only] if only in COMMANDS else COMMANDS:
+        importlib.import_module(f".{COMMANDS[name]}", __package__).add_parser(subparsers)
     return top
 
 
@@ -34,7 +43,15 @@ def version() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command: 0 done, 1 it did not work out, 2 the command line or the settings are wrong."""
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    top = parser(words[0] if words else "")
+    args = top.parse_args(words)
+    if args.version:
+        print(f"haidang {version()}")
+        return 0
+    if "func" not in args:
+        top.print_help(sys.stderr)
+        return 2
     try:
         code: int = args.func(args)
         return code

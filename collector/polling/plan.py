@@ -77,8 +77,8 @@ def _same(question: Question) -> Question:
 class Plan:
     """What the poller keeps of a device between two polls."""
 
-    __slots__ = ("_inventory", "_layout", "_moving", "_pinned", "_pinned_key", "_program", "_shapes", "_signed", "_ticks",
-                 "_ticks_at", "profile", "questions", "requests")  # fmt: skip
+    __slots__ = ("_free", "_inventory", "_layout", "_moving", "_pinned", "_pinned_key", "_program", "_shapes", "_signed",
+                 "_ticks", "_ticks_at", "profile", "questions", "requests")  # fmt: skip
 
     def __init__(self, profile: Profile, questions: tuple[Question, ...], inventory: bytes) -> None:
         self.profile = profile
@@ -90,6 +90,7 @@ class Plan:
         self._layout = Layout(())
         self._program: _Program | None = None
         self._moving: frozenset[bytes] = frozenset()
+        self._free: frozenset[bytes] = frozenset()
         self._pinned: tuple[Number, ...] = ()
         self._pinned_key = 0
         self._ticks = 0
@@ -162,9 +163,11 @@ class Plan:
             _check(question, body, places)
         facts = None
         if self._program is None or self._key(bodies, found) != self._pinned_key:
-            facts, samples = _translated(self.profile, self._cells(bodies))
+            facts, samples, ignored = _translated(self.profile, self._cells(bodies))
             moving = frozenset(encode_oid(sample.cell) for sample in samples if sample.cell is not None) | {UPTIME}
             self._moving = share(moving, lambda: moving)
+            unread = frozenset(map(encode_oid, ignored)) - moving
+            self._free = share(unread, lambda: unread)
             self._pinned_key = self._key(bodies, found)
             self._compile(bodies, found, samples)
         shapes, signed, count = [], [], 0
@@ -176,7 +179,11 @@ class Plan:
                     if place.tag == ber.INTEGER:
                         signed.append((count, 1 << (8 * (place.end - place.value) - 1)))
                     count += 1
-            free = [(place.value, place.end) for i, place in enumerate(places) if i in question.sentinels]
+            free = [
+                (place.value, place.end)
+                for i, place in enumerate(places)
+                if i in question.sentinels or body[place.name : place.name_end] in self._free
+            ]
             shapes.append(Shape(body, spans, free))
         self._shapes = tuple(shapes)
         self._signed = tuple(signed)
@@ -187,7 +194,8 @@ class Plan:
         pinned = []
         for question, body, places in zip(self.questions, bodies, found, strict=True):
             for i, place in enumerate(places):
-                if i not in question.sentinels and body[place.name : place.name_end] not in self._moving:
+                name = body[place.name : place.name_end]
+                if i not in question.sentinels and name not in self._moving and name not in self._free:
                     pinned.append(body[place.name_end : place.end])
         return hash(tuple(pinned))
 
@@ -273,14 +281,14 @@ class Plan:
 
 def snapshot(profile: Profile, cells: Cells, when: float) -> tuple[Block, Facts]:
     """Values and facts of what a walk found, without a plan."""
-    facts, samples = _translated(profile, cells)
+    facts, samples, _ = _translated(profile, cells)
     return Block(_layout(samples), [sample.value for sample in samples], when), facts
 
 
-def _translated(profile: Profile, cells: Cells) -> tuple[Facts, list[Sample]]:
-    """Facts, and samples in page order: those of one metric together."""
-    found = translate(profile, cells)
-    return found.facts, sorted(found.samples, key=lambda sample: sample.metric)
+def _translated(profile: Profile, cells: Cells) -> tuple[Facts, list[Sample], frozenset[OID]]:
+    """Facts, samples in page order (those of one metric together), and the cells whose values do not matter."""
+    facts, samples, ignored = translate(profile, cells)
+    return facts, sorted(samples, key=lambda sample: sample.metric), ignored
 
 
 def arrange(bindings: Iterable[VarBind], columns: Sequence[OID]) -> Cells:
