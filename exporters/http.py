@@ -205,7 +205,7 @@ class Server:
             config.load()
         except (OSError, SSLError) as error:
             listening.close()
-            text = f"certificate {self._certificate} with key {self._key} cannot be used: {error}; expected two PEM files that fit"
+            text = f"certificate {self._certificate} with key {self._key} cannot be used: {error}; expected PEM files that fit"
             raise ListenError(text) from error
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]), name="http")
