@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,17 @@ COUNTERS = {
     "usmStatsDecryptionErrors": OID((1, 3, 6, 1, 6, 3, 15, 1, 1, 6, 0)),
 }
 """RFC 3418, 3412, 3413 and 3414's counters of what came in."""
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def steady() -> float:
+    """Seconds of a clock that nobody sets and that goes on while the machine sleeps.
+
+    An engine time that stood still during a laptop's sleep would fall out of every manager's time window for good.
+    """
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
+
 
 _ENGINE = OID((1, 3, 6, 1, 6, 3, 10, 2, 1))
 _AUTHEN_TRAPS = OID((1, 3, 6, 1, 2, 1, 11, 30, 0))

@@ -15,22 +15,11 @@ from typing import Final
 from . import ber, message, v3
 from .ciphers import Factory
 from .engine import COUNTERS, Engine
-from .errors import (
-    DecodeError,
-    DecryptionError,
-    EncodeError,
-    NotInTimeWindow,
-    SecurityError,
-    StatusError,
-    UnknownEngine,
-    UnknownUser,
-    UnsupportedSecurityLevel,
-    WrongDigest,
-)
+from .errors import DecodeError, EncodeError, NotInTimeWindow, SecurityError, StatusError, UnknownEngine
 from .message import Pdu, TrapV1, VarBind
 from .oid import OID
 from .security import Community
-from .usm import MAX_BOOTS, TIME_WINDOW, Keys, User
+from .usm import MAX_BOOTS, REPORTS, TIME_WINDOW, Keys, User
 
 SYS_UP_TIME = OID((1, 3, 6, 1, 2, 1, 1, 3, 0))
 SNMP_TRAP_OID = OID((1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0))
@@ -173,10 +162,6 @@ class Retry(enum.Enum):
 
 RETRY: Final = Retry.NOW
 
-_REPORTS: dict[OID, type[SecurityError]] = {
-    COUNTERS[kind.counter]: kind
-    for kind in (UnsupportedSecurityLevel, NotInTimeWindow, UnknownUser, UnknownEngine, WrongDigest, DecryptionError)
-}
 _RETRIES = 4
 _OUTSTANDING = 1024
 
@@ -257,11 +242,11 @@ class InformSession:
         except SecurityError:
             return None  # not from who we speak to
         pdu = v3.decode_scoped(plain)[2]
-        if opened.level and not self._timely(opened, now):
-            return None
         if pdu.type == message.REPORT:
             return self._reported(opened, pdu, user, now)
         if opened.level != user.level or opened.engine_id != self._engine_id or opened.user != user.name:
+            return None
+        if opened.level and not self._timely(opened, now):
             return None
         return self._acknowledged(opened.msg_id, pdu)
 
@@ -276,8 +261,8 @@ class InformSession:
 
     def _reported(self, opened: v3.Message, pdu: Pdu, user: User, now: float) -> Retry | None:
         names = [binding.oid for binding in message.decode_varbinds(pdu.body)]
-        complaint = _REPORTS.get(names[0]) if names else None
-        if complaint is None:
+        complaint = REPORTS.get(names[0]) if names else None
+        if complaint is None or (complaint is NotInTimeWindow and not opened.level):
             return None
         del self._outstanding[opened.msg_id]
         self._retries += 1
@@ -289,9 +274,13 @@ class InformSession:
             self._boots, self._zero, self._authentic = opened.boots, now - opened.time, False
             return RETRY
         if complaint is NotInTimeWindow and self._retries <= _RETRIES:
-            return RETRY if opened.level else None
+            # it bears the id of a message just sent, so it is no replay even where it sets boots or time back: a receiver
+            # restored from a backup must not be lost for ever
+            self._boots, self._zero, self._authentic = opened.boots, now - opened.time, True
+            return RETRY
         self._retries = 0
-        raise complaint(f"the receiver's engine {opened.engine_id.hex()} reports {complaint.counter}")
+        counter = next((name for name, oid in COUNTERS.items() if oid == names[0]), names[0])
+        raise complaint(f"the receiver's engine {opened.engine_id.hex()} reports {counter}")
 
     def _timely(self, opened: v3.Message, now: float) -> bool:
         """Judge an authentic message's boots and time, and learn from them (RFC 3414 section 3.2.7b)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ from . import ber, message, v3
 from .access import CommunityAccess, Source, UserAccess, address_of
 from .authority import Authority, Request
 from .ciphers import Factory
-from .engine import Engine, Statistics
+from .engine import Engine, Statistics, steady
 from .errors import DecodeError, NotInTimeWindow, SecurityError
 from .message import Pdu, TrapV1
 from .notify import Notification, from_v1, read_v2
@@ -42,7 +41,7 @@ class Receiver:
         users: Iterable[UserAccess] = (),
         engine: Engine | None = None,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         stats: Statistics | None = None,
         ciphers: Factory | None = None,
     ) -> None:

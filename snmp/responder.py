@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 from . import ber, message
 from .access import CommunityAccess, Source, UserAccess
 from .authority import Authority
 from .ciphers import Factory
-from .engine import Engine, Statistics
+from .engine import Engine, Statistics, steady
 from .errors import DecodeError
 from .message import Pdu
 from .tree import Tree
@@ -40,7 +39,7 @@ class Responder:
         *,
         contexts: Mapping[bytes, Tree] | None = None,
         max_size: int = MAX_SIZE,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
         stats: Statistics | None = None,
         ciphers: Factory | None = None,
     ) -> None:

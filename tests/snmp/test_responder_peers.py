@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -15,7 +14,7 @@ from loopback import served
 
 from snmp import ber
 from snmp.access import CommunityAccess, UserAccess
-from snmp.engine import Engine, engine_id
+from snmp.engine import Engine, engine_id, steady
 from snmp.oid import OID
 from snmp.responder import Responder
 from snmp.tree import Rising, Shape, Tree
@@ -71,7 +70,7 @@ def agent() -> Iterator[Served]:
         users.append(
             UserAccess(User(known.name.encode(), auth, known.auth_secret.encode(), priv, known.priv_secret.encode()))
         )
-    engine = Engine(engine_id(32473, b"served"), 3, time.monotonic() - 1000)
+    engine = Engine(engine_id(32473, b"served"), 3, steady() - 1000)
     responder = Responder(build(), [CommunityAccess(b"public"), CommunityAccess(b"far", ["10.0.0.0/8"])], users, engine)
     with served(responder.answer) as port:
         yield Served(port, responder)
