@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from snmp.oid import OID
 
+from .catalogue import CATALOGUE
 from .documents import Node
 from .expressions import FORMS, Binary, Expr, Index, Object, Ref, Template, parse, parse_template
 from .rules import FACTS, KINDS, SECTIONS, Condition, Rule, Section, Source, Test, Text, Value
@@ -165,8 +167,8 @@ def read_facts(node: Node, objects: Objects) -> tuple[dict[str, Text], Value]:
     return texts, read_value(keys["uptime_seconds"], objects) if "uptime_seconds" in keys else ()
 
 
-def read_rule(section: str, node: Node, objects: Objects, metrics: frozenset[str]) -> Rule:
-    """One rule of a section; `metrics` are the names a rule under ``metrics`` may use, empty for any."""
+def read_rule(section: str, node: Node, objects: Objects) -> Rule:
+    """One rule of a section."""
     kind = SECTIONS[section]
     keys = node.keys((*dict.fromkeys((*kind.texts, *kind.live, *kind.hourly, *kind.options, *_COMMON)),), kind.required)
     classes = tuple(SENSOR_CLASSES) if section == "sensors" else ()
@@ -175,9 +177,7 @@ def read_rule(section: str, node: Node, objects: Objects, metrics: frozenset[str
     labels = {}
     if "labels" in keys:
         labels = {name: read_text(n, objects) for name, n in keys["labels"].items("label names with texts")}
-    metric = keys["metric"].text() if "metric" in keys else ""
-    if metric and metrics and metric not in metrics:
-        raise keys["metric"].found("a name of the metric catalogue")
+    metric = _metric(keys["metric"], node, tuple(labels)) if "metric" in keys else ""
     absent = frozenset(one.integer() for one in keys["absent"].list()) if "absent" in keys else frozenset()
     return Rule(
         section=section,
@@ -195,6 +195,18 @@ def read_rule(section: str, node: Node, objects: Objects, metrics: frozenset[str
         absent=absent | _NOT_MEASURED if section == "sensors" else absent,
         range=_range(keys.get("range")),
     )
+
+
+def _metric(node: Node, rule: Node, labels: tuple[str, ...]) -> str:
+    metric = CATALOGUE.get(node.text())
+    if metric is None or not metric.polled:
+        close = get_close_matches(node.text(), CATALOGUE, 3, 0.5)
+        raise node.found("the name of a polled metric of the catalogue" + (f", as {', '.join(close)}" if close else ""))
+    if sorted(labels) != sorted(metric.series_labels):
+        raise rule.error(
+            f"{metric.name} has the labels {', '.join(metric.series_labels) or 'none'}, found {', '.join(labels) or 'none'}"
+        )
+    return metric.name
 
 
 def _unit(node: Node | None, kind: Section, class_node: Node | None) -> tuple[float, float]:

@@ -83,17 +83,17 @@ class Profiles:
             matches.sort(key=_rank)
 
     @classmethod
-    def load(cls, directories: Iterable[Path] = (), metrics: Collection[str] = ()) -> Profiles:
+    def load(cls, directories: Iterable[Path] = ()) -> Profiles:
         """Read the bundled profiles and those of `directories` (a file of the same name replaces a bundled one).
 
-        `metrics`: the names that rules may use, empty for any. Raises ConfigError with every problem found.
+        Raises ConfigError with every problem found.
         """
         files: dict[str, Path] = {}
         for directory in (BUNDLED, *directories):
             if not directory.is_dir():
                 raise ConfigError(f"{directory} is no directory: expected one with profiles (*.yaml)")
             files.update((path.stem, path) for path in sorted(directory.glob("*.yaml")))
-        return cls(_Loading(files, frozenset(metrics)).all())
+        return cls(_Loading(files).all())
 
     def __getitem__(self, name: str) -> Profile:
         return self._profiles[name]
@@ -155,9 +155,8 @@ _KEYS = ("description", "extends", "instead", "match", "objects", "facts", *SECT
 class _Loading:
     """Profiles on their way from files: each is read once, after those it extends."""
 
-    def __init__(self, files: Mapping[str, Path], metrics: frozenset[str]) -> None:
+    def __init__(self, files: Mapping[str, Path]) -> None:
         self._files = files
-        self._metrics = metrics
         self._done: dict[str, Profile | None] = {}
         self._problems: list[str] = []
 
@@ -207,7 +206,7 @@ class _Loading:
             scalars=scalars,
             hourly=hourly,
             tables=tables,
-            moving=_oids(use.moving) - _oids(use.states | use.seldom),
+            moving=_oids(o for o in use.moving if o.hourly is not True) - _oids(use.states | use.seldom),
             matches=tuple(_matches(name, keys["match"])) if "match" in keys else (),
         )
 
@@ -247,7 +246,7 @@ class _Loading:
             found: list[Rule] = []
             for one in keys[section].list() if section in keys else ():
                 try:
-                    found.append(read_rule(section, one, objects, self._metrics))
+                    found.append(read_rule(section, one, objects))
                 except ConfigError as e:
                     self._problems += e.problems
             if section not in instead:

@@ -35,6 +35,20 @@ def decode(octets: bytes) -> str:
     return text.strip()
 
 
+_NOTHING = frozenset(
+    (
+        *("n/a", "na", "none", "null", "unknown", "undefined", "not available", "not specified", "not applicable", "not present"),
+        *("not set", "default string", "system serial number", "system product name", "to be filled by o.e.m"),
+    )
+)
+"""What makers write into fields they leave empty."""
+
+
+def told(value: str) -> str:
+    """The text, unless it is one of those that stand for nothing."""
+    return "" if not value.strip(" .-*#?0") or value.lower().strip(" .()<>[]\"'") in _NOTHING else value
+
+
 def text(cell: VarBind, form: str = "text") -> str:
     """A varbind as people read it; `form` is how its octets are meant (`config.expressions.FORMS`)."""
     value = cell.value

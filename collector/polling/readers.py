@@ -13,7 +13,7 @@ from config.rules import Condition, Source, Test, Text, Value
 from snmp.message import VarBind
 from snmp.oid import OID
 
-from .cells import number, parse, text
+from .cells import number, parse, text, told
 
 Row = tuple[int, ...]
 Columns = list[Mapping[Row, VarBind]]
@@ -35,6 +35,8 @@ Numeric = Callable[[Columns, Row], Form | None]
 Textual = Callable[[Columns, Row], str]
 Check = Callable[[Columns, Row], bool]
 Finder = Callable[[Columns, Row], VarBind | None]
+
+_IF_ENTRY = OID((1, 3, 6, 1, 2, 1, 2, 2, 1))
 
 _OPERATORS: dict[str, Callable[[float, float], float]] = {
     "+": operator.add,
@@ -68,7 +70,8 @@ class Compiler:
             return lambda columns, index: columns[slot].get(ZERO)
         if not ref.at:
             return lambda columns, index: columns[slot].get(index)
-        parts = [self._arcs(part) for part in ref.at]
+        entry = OID(ref.object.oid[:-1])
+        parts = [self._arcs(part, entry) for part in ref.at]
 
         def find(columns: Columns, index: Row) -> VarBind | None:
             arcs: Row = ()
@@ -81,7 +84,7 @@ class Compiler:
 
         return find
 
-    def _arcs(self, part: Expr) -> Callable[[Columns, Row], Row | None]:
+    def _arcs(self, part: Expr, entry: OID) -> Callable[[Columns, Row], Row | None]:
         """The arcs a part of a lookup stands for: some of the row's index, a cell's value, or a number."""
         if isinstance(part, Index):
             if part.start is None and part.stop is None:
@@ -96,7 +99,7 @@ class Compiler:
                 if cell is None or cell.value is None:
                     return None
                 if isinstance(cell.value, OID):
-                    return tuple(cell.value)
+                    return _pointed(cell.value, entry)
                 return (cell.value,) if isinstance(cell.value, int) else tuple(cell.value)
 
             return value
@@ -119,7 +122,7 @@ class Compiler:
         if isinstance(expr, Binary):
             return _binary(expr.op, self.numeric(expr.left, live), self.numeric(expr.right, live))
         find = self.finder(expr)
-        live = live and expr.object.oid in self._moving and expr.object.hourly is not True
+        live = live and expr.object.oid in self._moving
 
         def read(columns: Columns, index: Row) -> Form | None:
             cell = find(columns, index)
@@ -186,13 +189,13 @@ class Compiler:
         return read
 
     def fact(self, text_: Text) -> Textual:
-        """The same for a device as a whole: each source takes the first row that gives it text."""
+        """The same for a device as a whole: each source takes the first row that tells something."""
         sources = [(self._source(source), [self.slot(o) for o in columns_of(source)]) for source in text_]
 
         def read(columns: Columns, index: Row) -> str:
             for one, slots in sources:
                 for row in rows(columns, slots) if slots else (ZERO,):
-                    found = one(columns, row)
+                    found = told(one(columns, row))
                     if found:
                         return found
             return ""
@@ -299,6 +302,14 @@ class Compiler:
             return any(_holds(test, value, str(value)) for test in condition.tests)
 
         return check
+
+
+def _pointed(value: OID, entry: OID) -> Row:
+    """The index a row pointer (RFC 2579) means in the table of `entry`; ifIndex.N, as in entAliasMappingIdentifier, means N."""
+    for table in (entry, _IF_ENTRY):
+        if table.covers(value) and len(value) > len(table) + 1:
+            return tuple(value[len(table) + 1 :])
+    return tuple(value)
 
 
 def _holds(test: Test, value: int | float | OID | None, shown: str) -> bool:

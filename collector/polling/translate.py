@@ -14,7 +14,7 @@ from config.units import SENSOR_CLASSES
 from snmp.message import VarBind
 from snmp.oid import OID
 
-from .cells import Cells
+from .cells import Cells, told
 from .measures import Gauge, Measure, Sample, unique
 from .ports import PortReader, ports
 from .readers import ZERO, Check, Columns, Compiler, Row, rows
@@ -122,8 +122,9 @@ class _Program:
             samples.append(Sample("haidang_device_uptime_seconds", (), uptime.value, cell, uptime.scale, uptime.offset))
         samples += port_samples
         facts = {name: read(columns, ZERO) for name, read in self._facts.items()}
-        facts["kind"] = facts.get("kind") or "other"
-        facts["vendor"] = facts.get("vendor") or vendor(facts.get("object_id", ""))
+        maker = vendor(facts.get("object_id", ""))
+        facts["kind"] = facts.get("kind") or maker.kind or "other"
+        facts["vendor"] = facts.get("vendor") or maker.name
         described = Facts(
             profile=self._name,
             **facts,
@@ -246,7 +247,7 @@ def _component(rule: Rule, compiler: Compiler) -> Maker:
     fields = {name: reader for name, text in rule.texts.items() if (reader := compiler.text(text))}
 
     def make(out: _Output, columns: Columns, row: Row) -> None:
-        found = {name: read(columns, row) for name, read in fields.items()}
+        found = {name: told(read(columns, row)) for name, read in fields.items()}
         if any(found.values()):
             out.components.append(Component(**{"name": "", "kind": "other", **found}))
 
