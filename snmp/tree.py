@@ -250,6 +250,7 @@ class Group:
                     encoded[name] = last
                     continue
                 try:
+                    ber.encode_oid(name)
                     encoded[name] = tag, value, ber.encode_value(tag, value)
                 except EncodeError as e:
                     trouble = f"{name} is left out: {e}"

@@ -238,11 +238,11 @@ def test_a_failing_reader_takes_only_its_own_objects_away(caplog: pytest.LogCapt
 
 def test_a_value_that_does_not_fit_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     """One impossible value costs one object, not the table."""
-    reader = Reader((OID((1, 3, 1)), ber.GAUGE32, 2**40), (OID((1, 3, 2)), ber.GAUGE32, 7))
-    tree = LiveTree([Group("memory", reader)])
-    with caplog.at_level(logging.WARNING):
-        assert [row.oid for row in tree.rows(0.0)] == [OID((1, 3, 2))]
-    assert "memory: 1.3.1 is left out" in caplog.text
+    for row, name in (((OID((1, 3, 1)), ber.GAUGE32, 2**40), "1.3.1"), ((OID((7, 7)), ber.GAUGE32, 7), "7.7")):
+        tree = LiveTree([Group("memory", Reader(row, (OID((1, 3, 2)), ber.GAUGE32, 7)))])
+        with caplog.at_level(logging.WARNING):
+            assert [row.oid for row in tree.rows(0.0)] == [OID((1, 3, 2))]
+        assert f"memory: {name} is left out" in caplog.text
 
 
 def test_the_first_of_two_groups_is_served() -> None:
