@@ -52,8 +52,8 @@ class Machine:
     """What MAC address, UUID and engine ID are made of: unique but for copies."""
 
     def random(self, topic: str) -> Random:
-        """The numbers drawn for one topic, the same in every run."""
-        return Random(f"{self.seed}/{topic}")
+        """The numbers drawn for one topic, the same in every run; what a copy is made of (``model``) is its original's."""
+        return Random(f"{self.identity if topic == 'model' else self.seed}/{topic}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from types import TracebackType
 
@@ -59,7 +61,7 @@ class Running:
             said.priv_secret,
         ]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
             self.port = self._wait(deadline)
@@ -70,15 +72,14 @@ class Running:
     def _wait(self, deadline: float) -> int:
         output = self._process.stdout
         assert output is not None
-        said: list[str] = []
-        while select.select([output], [], [], deadline)[0]:
-            line = output.readline()
-            if line.startswith(READY):
-                return int(line.removeprefix(READY))
-            said.append(line)
-            if not line:
-                break
-        raise SimulatorError("the simulator did not start: " + ("".join(said).strip() or f"no answer within {deadline:g} s"))
+        said = ""
+        ends = time.monotonic() + deadline
+        while select.select([output], [], [], max(0.0, ends - time.monotonic()))[0] and (data := os.read(output.fileno(), 4096)):
+            said += data.decode()
+            for line in said.splitlines(keepends=True):
+                if line.startswith(READY) and line.endswith("\n"):
+                    return int(line.removeprefix(READY))
+        raise SimulatorError("the simulator did not start: " + (said.strip() or f"no answer within {deadline:g} s"))
 
     @property
     def pid(self) -> int:
