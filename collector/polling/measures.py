@@ -57,7 +57,7 @@ class Measure(NamedTuple):
 class Gauge:
     """One value of a rule, with the rule's scale, unit, range and the raw numbers that mean "absent"."""
 
-    __slots__ = ("_absent", "_pin", "_range", "_read", "_scale", "_unit")
+    __slots__ = ("_absent", "_pin", "_plain", "_range", "_read", "_scale", "_unit")
 
     def __init__(
         self, rule: Rule, name: str, compiler: Compiler, low: float = -math.inf, high: float = math.inf, unit: bool = True
@@ -69,6 +69,8 @@ class Gauge:
         self._unit = rule.unit if unit else (1, 0)
         self._absent = tuple(sorted(rule.absent))
         self._range = rule.range or (low, high)
+        bounded = self._absent or math.isfinite(self._range[0]) or math.isfinite(self._range[1])
+        self._plain = not bounded and self._scale is None and self._unit == (1, 0)
         self._pin = [compiler.finder(ref) for ref in compiler.live_refs(rule.values[name])]
 
     def read(self, columns: Columns, row: Row, pinned: set[OID], limits: tuple[float, float] | None = None) -> Measure | None:
@@ -84,6 +86,8 @@ class Gauge:
 
     def _measure(self, form: Form, columns: Columns, row: Row, limits: tuple[float, float]) -> Measure | None:
         value, cell, scale, offset = form
+        if self._plain and limits is self._range:
+            return Measure(value, cell.oid if cell else None, scale, offset, None, None) if math.isfinite(value) else None
         raw = value if cell is None else cell.value
         if raw in self._absent:
             return None

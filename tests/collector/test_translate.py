@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.model import Interface, Storage
-from collector.polling.cells import Cells, decode, number, text
+from collector.model import Interface, Neighbour, Sensor, Storage, Supply
+from collector.polling.cells import Cells
 from collector.polling.translate import Sample, Translation, translate
 from config.profiles import Profile, Profiles
 from snmp import ber
@@ -152,41 +154,6 @@ def test_uptime_and_storage_are_linear() -> None:
     assert sample(found, "haidang_storage_size_bytes").cell is None
 
 
-def test_decode() -> None:
-    """Text is UTF-8, else the western code page; padding and control characters go."""
-    assert decode("Hải Đăng".encode()) == "Hải Đăng"
-    assert decode(b"caf\xe9 \x96\0\0") == "café –"
-    assert decode(b" a\r\nb\x07 ") == "a b"
-    assert decode(b"\x81\xff") == "ÿ"
-
-
-def test_forms() -> None:
-    """MAC addresses, dates and addresses are shown as people write them; what is none of them stays out."""
-
-    def octets(value: bytes, form: str) -> str:
-        return text(VarBind(OID((1, 3)), ber.OCTET_STRING, value), form)
-
-    assert octets(bytes.fromhex("0011aabbccdd"), "mac") == "00:11:aa:bb:cc:dd"
-    assert octets(bytes(6), "mac") == ""
-    assert octets(b"\x07\xe9\x07\x01\x08\x1e\x00\x00+\x07\x00", "date") == "2025-07-01T08:30:00+07:00"
-    assert octets(b"\x07\xe9\xff\x01\x08\x1e\x00\x00", "date") == ""
-    assert octets(bytes((10, 0, 0, 1)), "ip") == "10.0.0.1"
-
-
-def test_numbers() -> None:
-    """Numbers come from integers, texts and net-snmp's Opaque floats; anything else is no number."""
-
-    def value(tag: int, content: ber.Value) -> int | float | None:
-        return number(VarBind(OID((1, 3)), tag, content))
-
-    assert value(ber.OCTET_STRING, b"23.5 C") == 23.5
-    assert value(ber.OCTET_STRING, b"-7,5") == -7.5
-    assert value(ber.OPAQUE, bytes.fromhex("9f78043f800000")) == 1.0
-    assert value(ber.OPAQUE, bytes.fromhex("9f78047fc00000")) is None
-    assert value(ber.OCTET_STRING, b"N/A") is None
-    assert value(ber.NULL, None) is None
-
-
 VALUES = st.one_of(
     st.tuples(st.just(ber.INTEGER), st.integers(-(2**31), 2**31 - 1)),
     st.tuples(st.just(ber.COUNTER64), st.integers(0, 2**64 - 1)),
@@ -218,3 +185,228 @@ def test_never_raises(table: dict[OID, dict[tuple[int, ...], tuple[int, ber.Valu
             assert isinstance(raw, int)
             assert s.value == pytest.approx(raw * s.scale + s.offset, rel=1e-9, abs=1e-9)
             assert (s.low is None or s.low <= raw) and (s.high is None or raw <= s.high)
+
+
+LAKE = """
+description: test
+extends: [system, entity]
+objects:
+  name: 1.3.6.1.4.1.32473.1.1.1
+  tenths: 1.3.6.1.4.1.32473.1.1.2
+  state: {oid: 1.3.6.1.4.1.32473.1.1.3, values: {ok: 1, missing: 2}}
+  kind: {oid: 1.3.6.1.4.1.32473.1.1.4, values: {heat: 1, volts: 2, other: 3}}
+  entity: 1.3.6.1.4.1.32473.1.1.5
+  pointer: 1.3.6.1.4.1.32473.1.1.6
+  total: {oid: 1.3.6.1.4.1.32473.2.1.0, hourly: true}
+  free: 1.3.6.1.4.1.32473.2.2.0
+  share: 1.3.6.1.4.1.32473.2.3.0
+  fahrenheit: 1.3.6.1.4.1.32473.2.4.0
+  said: 1.3.6.1.4.1.32473.2.5.0
+  one: 1.3.6.1.4.1.32473.2.6.0
+  two: 1.3.6.1.4.1.32473.2.7.0
+"""
+
+
+def made(directory: Path, rules: str) -> Profile:
+    """A profile with these rules on Lake's objects."""
+    (directory / "lake.yaml").write_text(LAKE + rules, encoding="utf-8")
+    return Profiles.load([directory])["lake"]
+
+
+LAKE_ROW = "1.3.6.1.4.1.32473.1.1"
+LAKE_SCALAR = "1.3.6.1.4.1.32473.2"
+
+
+def test_absent_values_bound_the_sample(tmp_path: Path) -> None:
+    """Raw numbers that mean "no reading" give no sensor, and close the range in which a sample may follow its cell."""
+    profile = made(
+        tmp_path, "sensors: [{class: temperature, name: '{name}', value: tenths, unit: 0.1 C, absent: [-999, 0, 9999]}]"
+    )
+    found = translate(
+        profile,
+        cells(
+            (f"{LAKE_ROW}.1.1", ber.OCTET_STRING, b"In"),
+            (f"{LAKE_ROW}.2.1", ber.INTEGER, 235),
+            (f"{LAKE_ROW}.2.2", ber.INTEGER, -999),
+            (f"{LAKE_ROW}.2.3", ber.INTEGER, 2147483647),
+            (f"{LAKE_ROW}.2.4", ber.INTEGER, -50),
+            profile=profile,
+        ),
+    )
+    assert found.facts.sensors == (Sensor("temperature", "In", 23.5), Sensor("temperature", "temperature", -5.0))
+    assert sample(found, "haidang_sensor_celsius", sensor="In")[3:] == (OID.parse(f"{LAKE_ROW}.2.1"), 0.1, 0, 1, 9998)
+    assert sample(found, "haidang_sensor_celsius", sensor="temperature")[6:] == (-998, -1)
+    assert not found.ignored  # the cells without a reading are pinned: a reading may come back
+
+
+def test_otherwise(tmp_path: Path) -> None:
+    """A rule that stands in for others gives only what they did not; its cells do not matter then."""
+    profile = made(
+        tmp_path,
+        """
+sensors:
+  - {class: {from: "{kind}", map: {heat: temperature, volts: voltage}}, value: tenths}
+  - {class: temperature, name: spare, value: one, otherwise: true}
+  - {class: current, name: spare, value: two, otherwise: true}
+""",
+    )
+    found = translate(
+        profile,
+        cells(
+            (f"{LAKE_ROW}.2.1", ber.INTEGER, 20),
+            (f"{LAKE_ROW}.2.2", ber.INTEGER, 5),
+            (f"{LAKE_ROW}.4.1", ber.INTEGER, 1),
+            (f"{LAKE_ROW}.4.2", ber.INTEGER, 3),
+            (f"{LAKE_SCALAR}.6.0", ber.INTEGER, 21),
+            (f"{LAKE_SCALAR}.7.0", ber.INTEGER, 3),
+            profile=profile,
+        ),
+    )
+    assert found.facts.sensors == (Sensor("temperature", "temperature", 20), Sensor("current", "spare", 3))
+    assert found.ignored == {OID.parse(f"{LAKE_ROW}.2.2"), OID.parse(f"{LAKE_SCALAR}.6.0")}
+
+
+def test_lookups(tmp_path: Path) -> None:
+    """A name may come from another table: by a cell that holds its index, by part of the own index, by a row pointer."""
+    profile = made(
+        tmp_path,
+        """
+components:
+  - rows: name
+    name: "{entPhysicalName[entity]}"
+    model: "{entPhysicalName[index[0]]}"
+    serial: "{entPhysicalName[pointer]}"
+    version: "{index[-1]}/{index}"
+""",
+    )
+    entity = "1.3.6.1.2.1.47.1.1.1.1.7"
+    found = translate(
+        profile,
+        cells(
+            (f"{LAKE_ROW}.1.4.9", ber.OCTET_STRING, b"x"),
+            (f"{LAKE_ROW}.5.4.9", ber.INTEGER, 3),
+            (f"{LAKE_ROW}.6.4.9", ber.OBJECT_IDENTIFIER, OID.parse("1.3.6.1.2.1.47.1.1.1.1.2.5")),
+            (f"{entity}.3", ber.OCTET_STRING, b"by cell"),
+            (f"{entity}.4", ber.OCTET_STRING, b"by index"),
+            (f"{entity}.5", ber.OCTET_STRING, b"by pointer"),
+            profile=profile,
+        ),
+    )
+    (part,) = found.facts.components
+    assert (part.name, part.model, part.serial, part.version) == ("by cell", "by index", "by pointer", "9/4.9")
+
+
+def test_memory(tmp_path: Path) -> None:
+    """Used memory follows from the free one; a cell that another value rests on in another way moves no sample."""
+    rules = "memory: [{name: RAM, size: total, free: free, unit: KiB}]"
+    rows = ((f"{LAKE_SCALAR}.1.0", ber.INTEGER, 1000), (f"{LAKE_SCALAR}.2.0", ber.INTEGER, 300))
+    profile = made(tmp_path, rules)
+    found = translate(profile, cells(*rows, profile=profile))
+    assert found.facts.memory == (Storage("RAM", 1024000, 716800),)
+    assert sample(found, "haidang_memory_used_bytes")[2:6] == (716800, OID.parse(f"{LAKE_SCALAR}.2.0"), -1024, 1024000)
+    profile = made(tmp_path, rules + "\nsensors: [{class: power, value: free + one}]")
+    found = translate(profile, cells(*rows, (f"{LAKE_SCALAR}.6.0", ber.INTEGER, 4), profile=profile))
+    assert sample(found, "haidang_sensor_watts").cell is None
+    assert sample(found, "haidang_memory_used_bytes").cell is None
+    assert not found.ignored
+
+
+def test_used_percent_and_units(tmp_path: Path) -> None:
+    """A share of a size, degrees Fahrenheit and readings in texts become base units."""
+    profile = made(
+        tmp_path,
+        """
+storage: [{name: Flash, size: total, used_percent: share, unit: MB}]
+sensors:
+  - {class: temperature, name: F, value: fahrenheit, unit: F}
+  - {class: voltage, name: said, value: {from: "{said}", regex: 'U=([\\d.]+)mV'}, unit: mV}
+""",
+    )
+    found = translate(
+        profile,
+        cells(
+            (f"{LAKE_SCALAR}.1.0", ber.INTEGER, 32),
+            (f"{LAKE_SCALAR}.3.0", ber.GAUGE32, 25),
+            (f"{LAKE_SCALAR}.4.0", ber.INTEGER, 77),
+            (f"{LAKE_SCALAR}.5.0", ber.OCTET_STRING, b"U=3300mV"),
+            profile=profile,
+        ),
+    )
+    assert found.facts.storage == (Storage("Flash", 32_000_000, 8_000_000),)
+    assert found.facts.sensors == (Sensor("temperature", "F", 25.0), Sensor("voltage", "said", 3.3))
+    assert sample(found, "haidang_sensor_volts").cell is None
+
+
+def test_entity_sensor() -> None:
+    """ENTITY-SENSOR's scale and precision become base units; a sensor that is out of order is left out, its value ignored."""
+    entity = "1.3.6.1.2.1.99.1.1.1"
+
+    def row(index: int, *values: int) -> list[tuple[str, int, ber.Value]]:
+        return [(f"{entity}.{column}.{index}", ber.INTEGER, value) for column, value in enumerate(values, 1)]
+
+    found = translate(
+        GENERIC, cells(*row(1, 8, 9, 1, 421, 1), *row(2, 4, 8, 0, 3300, 1), *row(3, 8, 9, 0, 5, 2), *row(4, 1, 9, 0, 5, 1))
+    )
+    assert found.facts.sensors == (Sensor("temperature", "temperature", 42.1), Sensor("voltage", "voltage", 3.3))
+    assert sample(found, "haidang_sensor_volts").scale == pytest.approx(0.001)
+    assert {str(oid) for oid in found.ignored} == {f"{entity}.4.3", f"{entity}.4.4"}
+
+
+def test_supplies() -> None:
+    """A printer's "some left", unknown, unlimited and measured levels are four things."""
+    printer = "1.3.6.1.2.1.43.11.1.1"
+    levels = (-3, -2, -1, 30, 80)
+    rows: list[tuple[str, int, ber.Value]] = []
+    for index, (level, capacity) in enumerate(zip(levels, (100, 100, -1, 120, -2), strict=True), 1):
+        rows += [
+            (f"{printer}.5.1.{index}", ber.INTEGER, 3),
+            (f"{printer}.6.1.{index}", ber.OCTET_STRING, f"Toner {index}".encode()),
+            (f"{printer}.8.1.{index}", ber.INTEGER, capacity),
+            (f"{printer}.9.1.{index}", ber.INTEGER, level),
+        ]
+    found = translate(GENERIC, cells(*rows))
+    assert found.facts.kind == "printer"
+    assert found.facts.supplies == (
+        Supply("toner", "Toner 1", None, "some"),
+        Supply("toner", "Toner 2", None, "unknown"),
+        Supply("toner", "Toner 3", None, "unlimited"),
+        Supply("toner", "Toner 4", 25.0),
+        Supply("toner", "Toner 5", 80.0),
+    )
+    measured = sample(found, "haidang_supply_level_ratio", supply="Toner 4")
+    assert (measured.value, measured.cell, measured.low, measured.high) == (0.25, OID.parse(f"{printer}.9.1.4"), 0, 120)
+    assert sample(found, "haidang_supply_state", supply="Toner 1", state="some").value == 1
+
+
+def test_neighbours() -> None:
+    """LLDP neighbours have the local port's name, and MAC addresses where the other side names itself by one."""
+    remote = "1.0.8802.1.1.2.1.4.1.1"
+    found = translate(
+        GENERIC,
+        cells(
+            *port(12, name=b"ge12"),
+            (f"{remote}.4.900.12.1", ber.INTEGER, 4),
+            (f"{remote}.5.900.12.1", ber.OCTET_STRING, bytes.fromhex("0011aabbccdd")),
+            (f"{remote}.6.900.12.1", ber.INTEGER, 3),
+            (f"{remote}.7.900.12.1", ber.OCTET_STRING, bytes.fromhex("0011aabbccde")),
+            (f"{remote}.9.900.12.1", ber.OCTET_STRING, b"sw-tang2"),
+            (f"{IFX}.1.12", ber.OCTET_STRING, b"Gi12"),
+        ),
+    )
+    (neighbour,) = found.facts.neighbours
+    assert neighbour == Neighbour("Gi12", "sw-tang2", "00:11:aa:bb:cc:de", "00:11:aa:bb:cc:dd", "lldp")
+
+
+def test_placeholders() -> None:
+    """What makers write into empty fields is no serial number."""
+    entity = "1.3.6.1.2.1.47.1.1.1.1"
+    found = translate(
+        GENERIC,
+        cells(
+            (f"{entity}.5.1", ber.INTEGER, 3),
+            (f"{entity}.5.2", ber.INTEGER, 3),
+            (f"{entity}.11.1", ber.OCTET_STRING, b"To be filled by O.E.M."),
+            (f"{entity}.11.2", ber.OCTET_STRING, b"VN0123"),
+        ),
+    )
+    assert found.facts.serial == "VN0123"

@@ -10,6 +10,7 @@ import pytest
 from config.catalogue import CATALOGUE
 from config.enterprises import VENDORS, vendor
 from config.errors import ConfigError
+from config.grammar import used
 from config.profiles import BUNDLED, Cadence, Profiles
 from config.rules import KINDS
 from config.units import SENSOR_CLASSES, conversion
@@ -43,6 +44,15 @@ def test_bundled() -> None:
     assert set(profiles) == {path.stem for path in BUNDLED.glob("*.yaml")}
     assert profiles.choose(OID.parse("1.3.6.1.4.1.32473.99"), "").name == "generic"
     assert profiles.choose(OID(), "").name == "generic"
+
+
+def test_measured_values_are_only_measured() -> None:
+    """No bundled profile tests or shows a cell that it measures: that would translate the device anew at every poll."""
+    profiles = Profiles.load()
+    for profile in map(profiles.__getitem__, profiles):
+        use = used([rule for rules in profile.rules.values() for rule in rules], profile.facts, profile.uptime)
+        steady = {o.oid: o.name for o in use.states | use.seldom}
+        assert not [steady[o.oid] for o in use.moving if o.oid in steady and o.hourly is not True], profile.name
 
 
 def test_documented_example(tmp_path: Path) -> None:
