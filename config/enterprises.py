@@ -15,7 +15,7 @@ class Vendor(NamedTuple):
 _BY_KIND = {
     "": {
         2: "IBM", 11: "HP", 36: "DEC", 42: "Sun", 63: "Apple", 111: "Oracle", 119: "NEC", 211: "Fujitsu", 231: "Siemens",
-        236: "Samsung", 311: "Microsoft", 343: "Intel", 674: "Dell", 2021: "", 8072: "",
+        236: "Samsung", 343: "Intel", 674: "Dell",
     },
     "switch": {
         9: "Cisco", 43: "3Com", 45: "Nortel", 52: "Enterasys", 171: "D-Link", 207: "Allied Telesis", 259: "Edgecore",
@@ -45,7 +45,7 @@ _BY_KIND = {
         2254: "Delta", 3808: "CyberPower", 4555: "Socomec", 13858: "Vertiv",
     },
     "pdu": {1718: "Server Technology", 10418: "Avocent", 13742: "Raritan", 21239: "Geist", 28507: "Gude"},
-    "server": {6876: "VMware", 10876: "Supermicro", 19046: "Lenovo"},
+    "server": {232: "HPE", 311: "Microsoft", 2021: "", 6876: "VMware", 8072: "", 10876: "Supermicro", 19046: "Lenovo"},
     "storage": {789: "NetApp", 6574: "Synology", 24681: "QNAP", 50536: "TrueNAS"},
     "sensor": {
         2606: "Rittal", 3854: "AKCP", 5528: "NetBotz", 9839: "Carel", 18248: "Papouch", 20916: "AVTECH", 21796: "HW group",

@@ -249,6 +249,6 @@ def test_sensor_metrics() -> None:
 def test_vendor() -> None:
     """The enterprise number names the vendor and what it mostly makes; net-snmp's names nobody."""
     assert vendor("1.3.6.1.4.1.9.1.516") == ("Cisco", "switch")
-    assert vendor("1.3.6.1.4.1.8072.3.2.10") == ("", "")
+    assert vendor("1.3.6.1.4.1.8072.3.2.10") == ("", "server")
     assert vendor("") == vendor("0.0") == ("", "")
     assert {maker.kind for maker in VENDORS.values()} <= {"", *KINDS}
