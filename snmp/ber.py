@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snmp import oid as _oid
+from . import oid as _oid
 
 from .errors import DecodeError, EncodeError
 from .oid import OID
