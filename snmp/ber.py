@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import oid as _oid
-
 from .errors import DecodeError, EncodeError
 from .oid import OID
 
