@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from snmp import ber
-from snmp.engine import COUNTERS, Engine, Statistics, engine_id, engine_rows
+from snmp.engine import COUNTERS, Engine, Statistics, engine_id, engine_rows, steady
 from snmp.errors import StateError
 from snmp.tree import Tree
 from snmp.usm import MAX_BOOTS
@@ -71,6 +72,12 @@ def test_engine_time_is_whole_seconds_since_its_start() -> None:
     """The clock passed in decides; before the start it is 0."""
     engine = Engine(ID, 1, 100.0)
     assert [engine.time(now) for now in (99.0, 100.0, 101.9, 3700.0)] == [0, 0, 1, 3600]
+
+
+def test_the_clock_goes_on_while_a_machine_sleeps() -> None:
+    """Linux' boot-time clock is at or ahead of the monotonic one, by the time slept, and never goes back."""
+    before, now, after = time.monotonic(), steady(), steady()
+    assert before <= now <= after
 
 
 def test_counters_and_engine_can_be_served() -> None:
