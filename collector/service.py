@@ -140,7 +140,7 @@ class Service:
                 if cycle is not None:
                     cycle.stop()
                 cycle = Cycle(as_model, unit.interval, self._asking, self._sinks, self.tally)
-                cycle.start(after=unit.interval * i / len(units))
+                cycle.start(phase=i / len(units))
             cycle.unit = as_model
             cycle.watches = by_unit[name]
             self.cycles[name] = cycle

@@ -33,6 +33,8 @@ from .translate import Sample, translate
 
 UPTIME = encode_oid(OID((1, 3, 6, 1, 2, 1, 1, 3, 0)))
 Number = int | float
+VERSION = 1
+"""Of plans as bytes."""
 
 
 class Changed(Exception):
@@ -250,7 +252,7 @@ class Plan:
         return zlib.compress(
             json.dumps(
                 {
-                    "version": 1,
+                    "version": VERSION,
                     "profile": self.profile.name,
                     "inventory": b64encode(self._inventory).decode(),
                     "questions": [
@@ -266,8 +268,8 @@ class Plan:
         """A plan from `dump`; raises ValueError when it is damaged, of another version or of an unknown profile."""
         try:
             d = json.loads(zlib.decompress(data))
-            if d["version"] != 1:
-                raise ValueError(f"plan of version {d['version']}, expected 1")
+            if d["version"] != VERSION:
+                raise KeyError(f"version {d['version']}, expected {VERSION}")
             questions = tuple(
                 Question(
                     kind, tuple(map(bytes.fromhex, asked)), non, reps, tuple(map(bytes.fromhex, names)), frozenset(sentinels)
@@ -275,7 +277,7 @@ class Plan:
                 for kind, asked, non, reps, names, sentinels in d["questions"]
             )
             return cls(profiles[d["profile"]], tuple(map(_same, questions)), b64decode(d["inventory"]))
-        except (KeyError, TypeError, zlib.error) as e:
+        except (KeyError, TypeError, ValueError, zlib.error) as e:
             raise ValueError(f"not a plan: {e!r}") from e
 
 

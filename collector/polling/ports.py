@@ -54,12 +54,17 @@ class PortReader:
                     measure = gauge.read(columns, row, pinned)
                     if measure is not None:
                         port[name] = measure
+                        if name in _SPEEDS and measure.cell is not None:
+                            pinned.add(measure.cell)  # a port's speed is worked out from both columns, so both decide
 
     def _number(self, columns: Columns, row: Row) -> int | None:
         if self._index is None:
             return row[-1] if row else None
         form = self._index(columns, row)
         return None if form is None else int(form.value)
+
+
+_SPEEDS = ("speed_bps", "speed_mbps")
 
 
 def ports(readers: Iterable[PortReader], columns: Columns, pinned: set[OID]) -> tuple[tuple[Interface, ...], list[Sample]]:

@@ -20,6 +20,8 @@ VARBINDS = 72
 """Varbinds at most in one answer: weak agents take their time over more."""
 WIDTH = 18
 """Columns at most side by side."""
+NAMES = 20
+"""Names at most in a request without repetitions."""
 FEW = 3
 """A table of so few rows is read name by name, in whatever request has room."""
 
@@ -117,12 +119,11 @@ def _next(points: list[_Point]) -> Question:
 
 
 def _v1(points: list[_Point]) -> Iterator[Question]:
-    """v1 answers a request for one missing object with nothing else, so sentinels, which may be at the end, stand alone."""
+    """By GETNEXT, so that a row between two others is noticed. v1 answers a request for one object that does not exist
+    with nothing else (RFC 1157 section 4.1.3), so sentinels, which may be the last of all objects, stand alone."""
     named = [point for point in points if point.name is not None]
-    for first in range(0, len(named), 20):
-        some = named[first : first + 20]
-        names = tuple(_expected(point) for point in some)
-        yield Question(message.GET, names, 0, 0, names, frozenset())
+    for first in range(0, len(named), NAMES):
+        yield _next(named[first : first + NAMES])
     for point in points:
         if point.name is None:
             yield _next([point])

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 SPREAD = 0.6
 """The part of the interval over which the devices' turns are spread; the rest is for slow answers."""
+HURRY = 5.0
+"""Seconds over which a unit's very first turns are spread: whoever starts a collector waits for its pages."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class Cycle:
         self._loop = asking.client.loop
         self._timer: asyncio.TimerHandle | None = None
         self._started = 0.0
+        self._spread = self.interval * SPREAD
         self._began = 0.0
         self._turns: list[Watch] = []
         self._awaited: set[str] = set()
@@ -52,10 +55,12 @@ class Cycle:
         self._dead = False
         self._waiters: list[Callable[[], None]] = []
 
-    def start(self, after: float) -> None:
-        """Begin the first cycle in so many seconds."""
-        self._started = self._loop.time() + after
-        self._timer = self._loop.call_at(self._started, self._begin)
+    def start(self, phase: float) -> None:
+        """Begin soon; later cycles begin `phase` (0 to 1) of an interval after those of phase 0."""
+        now = self._loop.time()
+        self._started = now + (phase - 1 if phase > 0.5 else phase) * self.interval
+        self._spread = min(HURRY, self.interval * SPREAD)
+        self._timer = self._loop.call_later(phase * self._spread, self._begin)
 
     def stop(self) -> None:
         """Begin nothing more; what is under way is not awaited."""
@@ -73,7 +78,7 @@ class Cycle:
         if self._awaited:
             self._overrun()
         now = self._loop.time()
-        if now - self._started > self.interval:  # the process stood still: do not hurry after what was missed
+        if now - self._started > 2 * self.interval:  # the process stood still: do not hurry after what was missed
             self._started = now
         self._began = now
         self._turns = [watch for watch in self.watches if not watch.busy]
@@ -95,11 +100,12 @@ class Cycle:
             elif not watch.busy:
                 self._asking.turn(watch, self._done)
         if at + 1 < len(self._turns):
-            due = self._started + (at + 1) * self.interval * SPREAD / len(self._turns)
+            due = self._began + (at + 1) * self._spread / len(self._turns)
             self._timer = self._loop.call_at(due, self._step, at + 1)
             return
         self._stepping = False
         self._started += self.interval
+        self._spread = self.interval * SPREAD
         self._timer = self._loop.call_at(self._started, self._begin)
         if not self._awaited:
             self._end()
@@ -135,7 +141,9 @@ class Cycle:
     def _publish(self, watch: Watch, result: Result | None = None) -> None:
         status, was = watch.status, watch.published
         watch.published = status.state
-        if status.state is not was and State.UNREACHABLE not in (status.state, was):  # of a dead line one word is enough
+        # of a dead line one word is enough, and of a device that answers from the first none
+        quietly = State.UNREACHABLE in (status.state, was) or (was, status.state) == (State.UNKNOWN, State.UP)
+        if status.state is not was and not quietly:
             log.log(
                 logging.INFO if status.state is State.UP else logging.WARNING,
                 "device state=%s was=%s device=%s unit=%s address=%s reason=%r",

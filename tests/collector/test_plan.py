@@ -1,0 +1,233 @@
+"""The learnt plan: what it gives is what a fresh walk gives, or it says that it must be learnt again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rows import IF, IFX, UPTIME, Rows, bodies, cells, port, ports
+
+from collector.model import Block
+from collector.polling.learn import polled
+from collector.polling.plan import Changed, Plan, snapshot
+from collector.polling.questions import BODY, VARBINDS, ask_for
+from config.profiles import Profiles
+from snmp import ber
+from snmp.errors import DecodeError
+from snmp.message import decode_varbinds
+from snmp.oid import OID
+
+PROFILES = Profiles.load()
+GENERIC = PROFILES["generic"]
+
+
+def series(block: Block) -> dict[object, float]:
+    """The block's values by series."""
+    return dict(zip(block.layout.series, block.values, strict=True))
+
+
+def walked(rows: Rows) -> dict[object, float]:
+    """What a fresh walk gives."""
+    return series(snapshot(GENERIC, cells(GENERIC, rows), 0.0)[0])
+
+
+def learnt(rows: Rows, *, v1: bool = False, body: int = BODY) -> Plan:
+    """A plan for the device, which has answered it once."""
+    plan = Plan.made(GENERIC, cells(GENERIC, rows), v1=v1, body=body)
+    block, facts = plan.read(bodies(plan.requests, rows), 1.0)
+    assert facts is not None
+    assert series(block) == walked(rows)
+    return plan
+
+
+def test_moving_values_take_the_fast_path() -> None:
+    """Counters that move are read at their known places, and give what a walk gives."""
+    plan = learnt(ports(range(1, 9)))
+    later = ports(range(1, 9), seed=50)
+    answers = bodies(plan.requests, later)
+    values = plan.values(answers)
+    assert values is not None
+    block, facts = plan.read(answers, 2.0)
+    assert facts is None
+    assert series(block) == walked(later)
+
+
+def test_a_longer_number_is_read_right() -> None:
+    """A counter that grows by an octet has another layout, and is read all the same, without new facts."""
+    rows = ports(range(1, 5))
+    plan = learnt(rows)
+    rows[IFX + (6, 2)] = (ber.COUNTER64, 2**63 + 5)
+    block, facts = plan.read(bodies(plan.requests, rows), 2.0)
+    assert facts is None
+    assert series(block) == walked(rows)
+    assert plan.values(bodies(plan.requests, rows)) is not None, "the new layout is the known one now"
+
+
+def test_a_port_that_goes_down_is_new_facts() -> None:
+    """A value that is not a number to follow, as ifOperStatus, makes facts and values anew."""
+    rows = ports(range(1, 5))
+    plan = learnt(rows)
+    rows[IF + (8, 2)] = (ber.INTEGER, 2)
+    block, facts = plan.read(bodies(plan.requests, rows), 2.0)
+    assert facts is not None
+    assert next(p for p in facts.interfaces if p.index == 2).oper == "down"
+    assert series(block) == walked(rows)
+
+
+@pytest.mark.parametrize("gone", [1, 3, 8])
+def test_a_row_that_vanishes_must_be_learnt(gone: int) -> None:
+    """When a port is gone, no other port's numbers are taken for its own."""
+    rows = ports(range(1, 9))
+    plan = learnt(rows)
+    left = {name: value for name, value in rows.items() if name[-1] != gone or not (IF.covers(name) or IFX.covers(name))}
+    with pytest.raises(Changed):
+        plan.read(bodies(plan.requests, left), 2.0)
+
+
+@pytest.mark.parametrize("new", [1, 5, 99])
+def test_a_new_row_is_noticed(new: int) -> None:
+    """A port that appears before, between or behind the known ones is noticed at the next poll."""
+    rows = ports([2, 3, 4, 6, 7])
+    plan = learnt(rows)
+    with pytest.raises(Changed):
+        plan.read(bodies(plan.requests, rows | port(new)), 2.0)
+
+
+def test_a_restart_must_be_learnt() -> None:
+    """sysUpTime going back means that the ports may be numbered anew, even when everything looks the same."""
+    rows = ports(range(1, 5))
+    plan = learnt(rows)
+    rows[UPTIME] = (ber.TIME_TICKS, 5)
+    with pytest.raises(Changed, match="restarted"):
+        plan.read(bodies(plan.requests, rows), 2.0)
+
+
+def test_a_cut_off_answer_says_how_much_came() -> None:
+    """A device that gives less than was asked is found out, with the octets it did give."""
+    rows = ports(range(1, 30))
+    plan = Plan.made(GENERIC, cells(GENERIC, rows))
+    with pytest.raises(Changed) as caught:
+        plan.read(bodies(plan.requests, rows, size=600), 2.0)
+    assert caught.value.body is not None
+    assert 0 < caught.value.body < 600
+
+
+@pytest.mark.parametrize(("v1", "body"), [(False, 440), (True, BODY), (True, 440)])
+def test_every_bearing_gives_the_same(v1: bool, body: int) -> None:
+    """Small answers and single names give the same values as whole tables."""
+    rows = ports(range(1, 30))
+    plan = learnt(rows, v1=v1, body=body)
+    later = ports(range(1, 30), seed=3)
+    block, _ = plan.read(bodies(plan.requests, later), 2.0)
+    assert series(block) == walked(later)
+
+
+def test_a_missing_answer_leaves_its_values_out() -> None:
+    """Of a poll that was answered in part, what was answered is right and the rest is absent."""
+    rows = ports(range(1, 40))
+    plan = learnt(rows)
+    answers: list[bytes | None] = list(bodies(plan.requests, rows))
+    assert len(answers) > 2
+    answers[-1] = None
+    block, _ = plan.read(answers, 2.0)
+    found, whole = series(block), walked(rows)
+    assert 0 < len(found) < len(whole)
+    assert found.items() <= whole.items()
+
+
+def test_a_plan_survives_a_restart() -> None:
+    """A plan from disk asks the same and understands the answers the same."""
+    rows = ports(range(1, 9))
+    plan = Plan.load(learnt(rows).dump(), PROFILES)
+    assert series(plan.read(bodies(plan.requests, rows), 2.0)[0]) == walked(rows)
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", b"x\x9c\x03\x00\x00\x00\x00\x01"])
+def test_a_damaged_plan_is_refused(damage: bytes) -> None:
+    """What is no plan raises ValueError and nothing else."""
+    with pytest.raises(ValueError, match="plan"):
+        Plan.load(damage, PROFILES)
+
+
+@pytest.mark.parametrize("body", [b"\x30", b"\x30\x03\x02\x01\x01", b"\x31\x00", bytes(50)])
+def test_garbage_is_an_error_of_the_wire(body: bytes) -> None:
+    """An answer that is no variable bindings raises DecodeError, or says that the shape is another."""
+    plan = learnt(ports(range(1, 3)))
+    with pytest.raises((DecodeError, Changed)):
+        plan.read([body] * len(plan.requests), 2.0)
+
+
+def test_answers_keep_to_their_size() -> None:
+    """No answer holds more octets or objects than wanted."""
+    rows = ports(range(1, 53))
+    plan = Plan.made(GENERIC, cells(GENERIC, rows))
+    for body in bodies(plan.requests, rows):
+        assert len(body) <= BODY
+        assert len(decode_varbinds(body)) <= VARBINDS
+
+
+def test_all_cells_are_asked_once() -> None:
+    """The questions together name every cell that is polled, each exactly once."""
+    asked = {c: rows for c, rows in cells(GENERIC, ports(range(1, 20))).items() if c in polled(GENERIC)}
+    names = [
+        name
+        for question in ask_for(asked)
+        for i, name in enumerate(question.names)
+        if i not in question.sentinels
+    ]  # fmt: skip
+    assert sorted(names) == sorted(binding.oid.encode() for rows in asked.values() for binding in rows.values())
+
+
+NUMBERS = st.one_of(st.integers(0, 300), st.integers(0, 2**32 - 1), st.sampled_from([0, 127, 128, 255, 256, 2**31, 2**32 - 1]))
+
+
+@st.composite
+def mutations(draw: st.DrawFn) -> tuple[Rows, Rows]:
+    """A device, and the same one later: numbers move, ports come and go, cells go missing or change their type."""
+    before = ports(draw(st.lists(st.integers(1, 30), min_size=1, max_size=12, unique=True)))
+    for name in draw(st.lists(st.sampled_from(sorted(before)), max_size=4)):
+        if IF.covers(name) or IFX.covers(name):
+            before.pop(name, None)  # tables with holes
+    after = dict(before)
+    names = sorted(after)
+    for name in draw(st.lists(st.sampled_from(names), max_size=8)):
+        tag, value = after.get(name, (ber.NULL, None))
+        if name[:-1] in ((*IF, 5), (*IFX, 15)):  # a port's two speeds always agree: one of them is not even asked
+            if (*IF, 5, name[-1]) in after and (*IFX, 15, name[-1]) in after:
+                after[IF + (5, name[-1])] = (ber.GAUGE32, 1_000_000_000)
+                after[IFX + (15, name[-1])] = (ber.GAUGE32, 1000)
+        elif isinstance(value, int) and name != UPTIME:
+            after[name] = (tag, draw(NUMBERS) & 0x7FFFFFFF if tag == ber.INTEGER else draw(NUMBERS))
+    for name in draw(st.lists(st.sampled_from(names), max_size=2)):
+        if name in polled_names(before):
+            after.pop(name, None)
+    if draw(st.booleans()):
+        new = port(draw(st.integers(1, 31)), draw(st.integers(0, 9)))
+        columns = {name[:-1] for name in before}  # a column that had no row at all is found when the plan is learnt again
+        after |= {name: new[name] for name in polled_names(new) if name[:-1] in columns}
+    ticks = before[UPTIME][1]
+    assert isinstance(ticks, int)
+    after[UPTIME] = (ber.TIME_TICKS, ticks + draw(st.integers(0, 10_000)))
+    return before, after
+
+
+def polled_names(rows: Mapping[OID, object]) -> set[OID]:
+    """Those of the device's instances that every poll asks."""
+    every = polled(GENERIC)
+    return {name for name in rows if any(column.covers(name) for column in every)}
+
+
+@given(mutations(), st.sampled_from([(False, BODY), (False, 440), (True, BODY)]))
+def test_a_planned_poll_is_a_walk_or_says_so(devices: tuple[Rows, Rows], bearing: tuple[bool, int]) -> None:
+    """For any device and any change between two polls, the plan gives what a walk gives or must be learnt again."""
+    before, after = devices
+    v1, body = bearing
+    plan = learnt(before, v1=v1, body=body)
+    for _ in range(2):
+        try:
+            block, _ = plan.read(bodies(plan.requests, after), 2.0)
+        except Changed:
+            return
+        assert series(block) == pytest.approx(walked(after), rel=1e-12)
