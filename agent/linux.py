@@ -1,0 +1,231 @@
+"""What Linux tells of itself at the moment: /proc, /sys and psutil. `windows.py` has the same functions.
+
+`root` is put before every path, so that recorded trees can be read; psutil looks where `psutil.PROCFS_PATH` points.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+
+import psutil
+
+from .facts import Host, Interface, Sensor, Space, Times, Traffic
+
+_ETHERNET, _PPP, _LOOPBACK, _PROP_VIRTUAL, _WIRELESS, _TUNNEL, _VLAN, _LAG, _BRIDGE, _WWAN, _OTHER = (
+    6, 23, 24, 53, 71, 131, 135, 161, 209, 243, 1,
+)  # fmt: skip
+_BY_DEVTYPE = {
+    "wlan": _WIRELESS, "bridge": _BRIDGE, "vlan": _VLAN, "bond": _LAG, "wwan": _WWAN, "vxlan": _TUNNEL, "wireguard": _TUNNEL,
+}  # fmt: skip
+_BY_HARDWARE = {1: _ETHERNET, 512: _PPP, 768: _TUNNEL, 769: _TUNNEL, 772: _LOOPBACK, 776: _TUNNEL, 778: _TUNNEL, 65534: _TUNNEL}
+"""linux/if_arp.h -> IANAifType."""
+_OPER = {"up": "up", "down": "down", "testing": "testing", "dormant": "dormant", "notpresent": "notPresent"}
+_OPER["lowerlayerdown"] = "lowerLayerDown"
+_UP, _PROMISCUOUS = 0x1, 0x100
+"""IFF_ flags of linux/if.h. Loopback and tunnels have no operstate; they are as IFF_UP says."""
+
+_UNSEEN = frozenset(("squashfs", "iso9660", "udf", "erofs", "cramfs", "romfs"))
+"""File systems of images: always full, never anybody's problem."""
+_REMOVABLE = ("/media/", "/run/media/", "/mnt/usb")
+
+
+def host(root: str = "") -> Host:
+    """Name, system and start of the machine."""
+    system = os.uname()
+    name = os_release(root).get("PRETTY_NAME", "Linux")
+    return Host(system.nodename, f"{name}, {system.sysname} {system.release} {system.machine}", boot_time())
+
+
+def boot_time() -> float:
+    """Unix seconds at which the system started, as exact as its clock."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def os_release(root: str = "") -> dict[str, str]:
+    """The words of os-release(5)."""
+    text = read(root + "/etc/os-release") or read(root + "/usr/lib/os-release")
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    return {key.strip(): value.strip().strip("\"'") for key, _, value in pairs}
+
+
+def interfaces(root: str = "") -> list[Interface]:
+    """All network interfaces, by number."""
+    base = root + "/sys/class/net"
+    try:
+        names = os.listdir(base)
+    except OSError:
+        return []
+    found = [_interface(f"{base}/{name}/", name) for name in names if os.path.isdir(f"{base}/{name}")]
+    return sorted((interface for interface in found if interface is not None), key=lambda interface: interface.number)
+
+
+def _interface(at: str, name: str) -> Interface | None:
+    number = _number(at + "ifindex")
+    if number is None:
+        return None
+    flags = int(read(at + "flags") or "0", 16)
+    admin = bool(flags & _UP)
+    oper = _OPER.get(read(at + "operstate")) or ("up" if admin else "down")
+    uevent = read(at + "uevent")
+    kind = next((line[8:] for line in uevent.splitlines() if line.startswith("DEVTYPE=")), "")
+    hardware = _number(at + "type") or 0
+    type = _BY_DEVTYPE.get(kind) or _BY_HARDWARE.get(hardware, _OTHER)
+    physical = os.path.exists(at + "device")
+    if type == _ETHERNET and not physical:
+        type = _PROP_VIRTUAL
+    speed = _number(at + "speed") if oper == "up" else 0
+    duplex = read(at + "duplex") if oper == "up" else ""
+    return Interface(
+        number=number,
+        name=name,
+        type=type,
+        mtu=_number(at + "mtu") or 0,
+        mac=_mac(read(at + "address")) if hardware in (1, 772) else b"",
+        admin=admin,
+        oper=oper,
+        # -1 and 2^32-1 both mean that the driver does not know.
+        speed_bps=None if speed is None or not 0 <= speed < 0xFFFFFFFF else speed * 1_000_000,
+        full_duplex=duplex == "full" if duplex in ("full", "half") else None,
+        alias=read(at + "ifalias"),
+        description=name,
+        physical=physical,
+        promiscuous=bool(flags & _PROMISCUOUS),
+        changes=_number(at + "carrier_changes") or 0,
+    )
+
+
+def _mac(text: str) -> bytes:
+    try:
+        mac = bytes.fromhex(text.replace(":", ""))
+    except ValueError:
+        return b""
+    return mac if any(mac) else b""
+
+
+def traffic(root: str = "") -> dict[str, Traffic]:
+    """Counters by interface name."""
+    found: dict[str, Traffic] = {}
+    for line in read(root + "/proc/net/dev", 1 << 20).splitlines()[2:]:
+        name, _, rest = line.rpartition(":")
+        n = [int(word) for word in rest.split()]
+        if len(n) >= 16:
+            found[name.strip()] = Traffic(n[0], n[1], n[2], n[3] + n[4], n[8], n[9], n[10], n[11], n[7])
+    return found
+
+
+def memory() -> list[Space]:
+    """Main memory (used: what programs could not get) and swap space."""
+    main, swap = psutil.virtual_memory(), psutil.swap_memory()
+    spaces = [Space("Physical memory", "ram", main.total, main.total - main.available)]
+    if swap.total:
+        spaces.append(Space("Swap space", "swap", swap.total, swap.used))
+    return spaces
+
+
+def volumes(usage: Callable[[str], os.statvfs_result] = os.statvfs) -> list[Space]:
+    """Mounted file systems that lie on disks, one row a device."""
+    spaces: list[Space] = []
+    seen: set[str] = set()
+    for part in psutil.disk_partitions(all=False):
+        if part.device in seen or part.fstype in _UNSEEN or part.device.startswith("/dev/loop"):
+            continue
+        try:
+            stat = usage(part.mountpoint)
+        except OSError:
+            continue
+        # A file mounted into a container is not a volume.
+        if not stat.f_blocks or not os.path.isdir(part.mountpoint):
+            continue
+        seen.add(part.device)
+        options = part.opts.split(",")
+        kind = "removable" if part.mountpoint.startswith(_REMOVABLE) else "fixed"
+        # As psutil and df: of what an ordinary user may fill.
+        used = stat.f_blocks - stat.f_bfree
+        size = stat.f_frsize
+        spaces.append(
+            Space(part.mountpoint, kind, stat.f_blocks * size, used * size, size, part.fstype, "ro" in options)
+        )
+    return spaces
+
+
+def processor_times() -> list[Times]:
+    """Busy and idle seconds of each logical processor."""
+    return [_times(times) for times in psutil.cpu_times(percpu=True)]
+
+
+def _times(times: Iterable[float]) -> Times:
+    # user nice system idle iowait irq softirq steal ...; guest time is within user time. A disk's slowness is no load.
+    n = list(times)[:8]
+    idle = n[3] + (n[4] if len(n) > 4 else 0.0)
+    return Times(sum(n) - idle, idle)
+
+
+def processor_names(root: str = "") -> list[str]:
+    """The model of each logical processor."""
+    lines = read(root + "/proc/cpuinfo", 1 << 22).splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names or ["Processor"] * (psutil.cpu_count() or 1)
+
+
+def users() -> int:
+    """How many users are logged in."""
+    return len({(user.name, user.terminal) for user in psutil.users()})
+
+
+def processes() -> int:
+    """How many processes there are."""
+    return len(psutil.pids())
+
+
+def sensors(root: str = "") -> list[Sensor]:
+    """Temperatures, in the order of their names."""
+    found: list[Sensor] = []
+    base = root + "/sys/class/hwmon"
+    for chip in sorted(_list(base), key=lambda name: (len(name), name)):
+        at = f"{base}/{chip}/"
+        for file in sorted(name for name in _list(at) if name.startswith("temp") and name.endswith("_input")):
+            value = _number(at + file)
+            label = read(at + file[:-5] + "label") or file[:-6]
+            if value is not None and -60_000 < value < 250_000 and value:
+                found.append(Sensor(f"{read(at + 'name') or chip} {label}", value / 1000))
+    if not found:
+        base = root + "/sys/class/thermal"
+        for zone in sorted(name for name in _list(base) if name.startswith("thermal_zone")):
+            value = _number(f"{base}/{zone}/temp")
+            if value and -60_000 < value < 250_000:
+                found.append(Sensor(read(f"{base}/{zone}/type") or zone, value / 1000))
+    return found
+
+
+def read(path: str, limit: int = 65536) -> str:
+    """A small file's text without the blanks around it; empty when it cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        data = os.read(descriptor, limit)
+        # /proc hands out a page at a time.
+        while len(data) < limit and len(data) % 4096 == 0 and (more := os.read(descriptor, limit - len(data))):
+            data += more
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+    return data.decode("utf-8", "replace").strip()
+
+
+def _list(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
+
+
+def _number(path: str) -> int | None:
+    try:
+        return int(read(path))
+    except ValueError:
+        return None

@@ -1,0 +1,243 @@
+"""The resident process: sockets, signals, and the child that reads the hardware."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from types import FrameType, ModuleType
+
+from snmp.access import CommunityAccess
+from snmp.responder import Responder
+from snmp.tree import Group, LiveTree
+
+from . import __version__, state
+from .errors import AgentError, StateError
+from .settings import Settings
+from .tree import Machine
+
+TICK = 15.0
+"""Seconds between two looks at the processors when nobody asks."""
+_CHILD_TICK = 0.2
+_CHILD_PATIENCE = 120.0
+_RECEIVE = 65535
+_IP_PKTINFO = 8
+"""linux/in.h; Python names it from 3.14 on."""
+
+
+def source() -> ModuleType:
+    """The readers for this operating system."""
+    if os.name == "nt":
+        from . import windows
+
+        return windows
+    from . import linux
+
+    return linux
+
+
+def say(message: str) -> None:
+    """A line for the journal."""
+    print(f"haidang-agent: {message}", file=sys.stderr, flush=True)
+
+
+class Endpoint:
+    """A bound UDP socket. One bound to every address answers from the address it was asked at."""
+
+    __slots__ = ("_everywhere", "sock")
+
+    def __init__(self, host: str, port: int) -> None:
+        """Raises AgentError."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.sock = socket.socket(family, socket.SOCK_DGRAM)
+        self._everywhere = sys.platform == "linux" and host in ("0.0.0.0", "::")
+        try:
+            if family == socket.AF_INET6:
+                self.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if self._everywhere and family == socket.AF_INET6:
+                self.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+            elif self._everywhere:
+                self.sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+            self.sock.bind((host, port))
+        except OSError as error:
+            self.sock.close()
+            hint = "; ports below 1024 need root or CAP_NET_BIND_SERVICE" if isinstance(error, PermissionError) else ""
+            raise AgentError(f"cannot listen on {host}:{port}: {error.strerror}{hint}") from None
+        self.sock.setblocking(False)
+
+    def __str__(self) -> str:
+        host, port = self.sock.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def serve(self, responder: Responder) -> None:
+        """Answer what has arrived."""
+        try:
+            while self._everywhere:
+                self._serve_asked(responder)
+            while True:
+                data, address = self.sock.recvfrom(_RECEIVE)
+                answer = responder.answer(data, address)
+                if answer is not None:
+                    self.sock.sendto(answer, address)
+        except OSError:
+            # Nothing more to read, or an answer the network would not take: the manager asks again.
+            return
+
+    def _serve_asked(self, responder: Responder) -> None:
+        data, ancillary, _, address = self.sock.recvmsg(_RECEIVE, 256)
+        answer = responder.answer(data, address)
+        if answer is None:
+            return
+        ours = []
+        for level, kind, info in ancillary:
+            if level == socket.IPPROTO_IP and kind == _IP_PKTINFO and len(info) >= 12:
+                # struct in_pktinfo: leave the way to the routing table, keep the address.
+                ours.append((level, kind, bytes(4) + info[4:8] + bytes(4)))
+            elif level == socket.IPPROTO_IPV6 and len(info) >= 20:
+                ours.append((level, socket.IPV6_PKTINFO, info[:20]))
+        self.sock.sendmsg([answer], ours, 0, address)
+
+
+class Service:
+    """The agent at work. `run` returns when it is asked to end."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Binds the sockets and counts a boot; raises AgentError or SnmpError and leaves nothing behind."""
+        self._settings = settings
+        self._machine = Machine(source(), settings.enterprise, settings.contact, settings.location)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._child_started = 0.0
+        self._next_inventory = 0.0
+        self._ending = False
+        self._groups = self._machine.groups()
+        state.prepare(settings.state)
+        self.endpoints: list[Endpoint] = []
+        try:
+            for host, port in settings.listen:
+                self.endpoints.append(Endpoint(host, port))
+            self._responder = self._make_responder()
+        except Exception:
+            self.close()
+            raise
+
+    def _make_responder(self) -> Responder:
+        settings = self._settings
+        communities = [CommunityAccess(c.name.encode(), c.networks) for c in settings.communities]
+        tree = LiveTree(self._groups)
+        responder = self._with_users(tree, communities) if settings.users else Responder(tree, communities)
+        self._groups = [*self._groups, Group("snmp", responder.stats.rows, 1)]
+        self._load_inventory(responder)
+        return responder
+
+    def _with_users(self, tree: LiveTree, communities: list[CommunityAccess]) -> Responder:
+        # Hashes and ciphers cost as much memory as all the rest: only who has users pays.
+        from pathlib import Path
+
+        from snmp.access import UserAccess
+        from snmp.ciphers import cipher_factory
+        from snmp.engine import Engine, engine_rows
+        from snmp.usm import User
+
+        settings = self._settings
+        users = [
+            UserAccess(User(u.name.encode(), u.auth, u.auth_secret.encode(), u.priv, u.priv_secret.encode()), u.networks)
+            for u in settings.users
+        ]
+        engine = Engine.start(
+            Path(settings.state) / state.ENGINE_BOOTS, state.engine_id(settings.state, settings.enterprise), time.monotonic()
+        )
+        responder = Responder(tree, communities, users, engine, ciphers=cipher_factory("libcrypto"))
+        self._groups.append(Group("engine", lambda: engine_rows(engine, responder.max_size, time.monotonic()), 0))
+        return responder
+
+    def run(self) -> None:
+        """Answer until SIGTERM or SIGINT."""
+        selector = selectors.DefaultSelector()
+        for endpoint in self.endpoints:
+            selector.register(endpoint.sock, selectors.EVENT_READ, endpoint)
+        waker, woken = socket.socketpair()
+        for end in (waker, woken):
+            end.setblocking(False)
+        selector.register(waker, selectors.EVENT_READ, None)
+        signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        say(f"{__version__} listens on {', '.join(map(str, self.endpoints))}")
+        try:
+            due = 0.0
+            while not self._ending:
+                now = time.monotonic()
+                if now >= due:
+                    self._tick(now)
+                    due = now + (_CHILD_TICK if self._child else TICK)
+                for key, _ in selector.select(max(due - now, 0.0)):
+                    if key.data is not None:
+                        key.data.serve(self._responder)
+        finally:
+            signal.set_wakeup_fd(-1)
+            selector.close()
+            waker.close()
+            woken.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of sockets and child."""
+        for endpoint in self.endpoints:
+            endpoint.sock.close()
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            self._child = None
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self._ending = True
+
+    def _tick(self, now: float) -> None:
+        """What is done beside answering."""
+        self._machine.look()
+        if self._child is not None:
+            self._watch_child(now)
+        elif now >= self._next_inventory:
+            self._start_child(now)
+
+    def _start_child(self, now: float) -> None:
+        settings = self._settings
+        self._next_inventory = now + settings.inventory_hours * 3600
+        command = [sys.executable, *(() if getattr(sys, "frozen", False) else ("-m", "agent"))]
+        command += ["inventory", "--state", settings.state, "--enterprise", str(settings.enterprise)]
+        command += ["--software"] * settings.software + ["--users"] * settings.users_shown
+        home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
+        try:
+            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path})
+            self._child_started = now
+        except OSError as error:
+            say(f"the inventory could not be started: {error.strerror}")
+
+    def _watch_child(self, now: float) -> None:
+        child = self._child
+        if child is None:
+            return
+        status = child.poll()
+        if status is None:
+            if now - self._child_started > _CHILD_PATIENCE:
+                say(f"the inventory took longer than {_CHILD_PATIENCE:g} s and was ended")
+                child.kill()
+            return
+        self._child = None
+        if status:
+            say(f"the inventory ended with status {status}; the last one stays")
+        else:
+            self._load_inventory(self._responder)
+
+    def _load_inventory(self, responder: Responder) -> None:
+        try:
+            rows = state.read_rows(self._settings.state)
+        except StateError as error:
+            say(f"{error}; the next inventory replaces it")
+            rows = []
+        responder.tree = LiveTree([*self._groups, Group("inventory", lambda: rows, float("inf"))])
