@@ -1,0 +1,355 @@
+"""Alert rules for Prometheus, their promtool unit tests, and the scrape configuration they expect.
+
+A timestamped series lingers for Prometheus' lookback (5 min) after it vanished, so every rule on polled values joins the state of
+its device. Each rule brings an example that fires; where the device has fallen silent the same values must not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import WriteError
+from .sd import scrape_config
+
+ANSWERING = 'max by (device, unit) (haidang_device_state{state=~"up|partial"} == 1)'
+"""1 for each device that answers, with its unit."""
+
+_LIVE = f"* on (device) group_left (unit) {ANSWERING}"
+_NAMED = "* on (device) group_left (name, kind) max by (device, name, kind) (haidang_device_info)"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One alert. Texts are (summary, cause) and may hold Prometheus' templates.
+
+    `example` are input series (promtool's notation, a value every ten minutes) that fire it, with `labels`, `at` that time;
+    `shown` is what its texts then make of the value.
+    """
+
+    name: str
+    expression: str
+    wait: str
+    severity: str
+    vietnamese: tuple[str, str]
+    english: tuple[str, str]
+    example: tuple[tuple[str, str], ...]
+    labels: tuple[tuple[str, str], ...]
+    shown: str = ""
+    at: str = "2h"
+
+    @property
+    def polled(self) -> bool:
+        """Whether it looks at values that were polled."""
+        return _LIVE in self.expression
+
+    def annotations(self) -> dict[str, str]:
+        """In Vietnamese, and with _en in English."""
+        return {
+            "summary": self.vietnamese[0],
+            "description": self.vietnamese[1],
+            "summary_en": self.english[0],
+            "description_en": self.english[1],
+        }
+
+
+def _state(state: str) -> str:
+    return f'max by (device, unit) (haidang_device_state{{state="{state}"}}) == 1'
+
+
+def _by(metric: str, *labels: str, sort: str = "max") -> str:
+    return f"{sort} by ({', '.join(('device', *labels))}) ({metric})"
+
+
+_PORT_UP = "and on (device, interface) (" + _by("haidang_interface_up", "interface") + " == 1)"
+_SPEED = _by("haidang_interface_speed_bytes_per_second", "interface")
+_DEVICE = (("device", "sw1"), ("unit", "xa-1"))
+_UP = ('haidang_device_state{device="sw1",unit="xa-1",state="up"}', "1x12")
+_INFO = ('haidang_device_info{device="sw1",unit="xa-1",name="Tang 2",kind="switch"}', "1x12")
+_PORT = 'device="sw1",unit="xa-1",interface="eth0"'
+_PORT_IS_UP = (f"haidang_interface_up{{{_PORT}}}", "1x12")
+_NAMED_LABELS = (*_DEVICE, ("name", "Tang 2"), ("kind", "switch"))
+
+DEVICES = (
+    Rule(
+        "HaidangDeviceSilent",
+        f'({_state("silent")}) {_NAMED} unless on (device) haidang_device_info{{kind=~"workstation|printer"}}',
+        "10m", "critical",
+        ("Thiết bị {{ $labels.device }} không trả lời",
+         "{{ $labels.name }} ({{ $labels.kind }}) tại {{ $labels.unit }} im lặng trong khi đường truyền của đơn vị "
+         "vẫn hoạt động: kiểm tra nguồn điện, dây mạng, và thiết bị có bị treo không."),
+        ("Device {{ $labels.device }} is silent",
+         "{{ $labels.name }} ({{ $labels.kind }}) in {{ $labels.unit }} does not answer while the unit's line works: "
+         "check its power, its cable, and whether it hangs."),
+        (('haidang_device_state{device="sw1",unit="xa-1",state="silent"}', "1x12"), _INFO),
+        _NAMED_LABELS,
+    ),
+    Rule(
+        "HaidangMachineLongSilent",
+        f'({_state("silent")}) {_NAMED} and on (device) haidang_device_info{{kind=~"workstation|printer"}}',
+        "7d", "info",
+        ("Máy {{ $labels.device }} không thấy đã 7 ngày",
+         "{{ $labels.name }} tại {{ $labels.unit }} tắt quá lâu: có thể đã hỏng, chuyển đi hoặc không còn dùng."),
+        ("Machine {{ $labels.device }} was not seen for 7 days",
+         "{{ $labels.name }} in {{ $labels.unit }} has been off for long: it may be broken, moved or no longer used."),
+        (('haidang_device_state{device="sw1",unit="xa-1",state="silent"}', "1x1020"),
+         ('haidang_device_info{device="sw1",unit="xa-1",name="Tang 2",kind="workstation"}', "1x1020")),
+        (*_DEVICE, ("name", "Tang 2"), ("kind", "workstation")), "", "7d1h",
+    ),
+    Rule(
+        "HaidangDeviceRefused",
+        f'({_state("refused")}) {_NAMED}',
+        "15m", "warning",
+        ("Thiết bị {{ $labels.device }} từ chối truy cập",
+         "Community hoặc tài khoản SNMPv3 của {{ $labels.name }} tại {{ $labels.unit }} không còn đúng, "
+         "hoặc thiết bị không cho phép địa chỉ của máy thu thập."),
+        ("Device {{ $labels.device }} refuses access",
+         "The community or SNMPv3 user of {{ $labels.name }} in {{ $labels.unit }} is no longer right, "
+         "or the device does not allow the collector's address."),
+        (('haidang_device_state{device="sw1",unit="xa-1",state="refused"}', "1x12"), _INFO),
+        _NAMED_LABELS,
+    ),
+    Rule(
+        "HaidangDeviceGarbled",
+        f'({_state("garbled")}) {_NAMED}',
+        "15m", "warning",
+        ("Thiết bị {{ $labels.device }} trả lời sai",
+         "{{ $labels.name }} tại {{ $labels.unit }} gửi gói tin không đúng chuẩn SNMP: khởi động lại hoặc nâng cấp phần mềm."),
+        ("Device {{ $labels.device }} sends garbled answers",
+         "{{ $labels.name }} in {{ $labels.unit }} sends packets that are not valid SNMP: restart it or update its software."),
+        (('haidang_device_state{device="sw1",unit="xa-1",state="garbled"}', "1x12"), _INFO),
+        _NAMED_LABELS,
+    ),
+    Rule(
+        "HaidangUnitUnreachable",
+        "(max by (unit) (haidang_unit_reachable) == 0) * on (unit) group_left (name) max by (unit, name) (haidang_unit_info)",
+        "5m", "critical",
+        ("Đơn vị {{ $labels.unit }} mất kết nối",
+         "Không thiết bị nào của {{ $labels.name }} trả lời: đường truyền bị đứt, bộ định tuyến hỏng hoặc mất điện toàn đơn vị."),
+        ("Unit {{ $labels.unit }} is unreachable",
+         "No device of {{ $labels.name }} answers: its line is cut, its router has failed, or its power is out."),
+        (('haidang_unit_reachable{unit="xa-1"}', "0x12"),
+         ('haidang_unit_info{unit="xa-1",name="Xa Hoa Loc",kind="commune",parent="tinh"}', "1x12")),
+        (("unit", "xa-1"), ("name", "Xa Hoa Loc")),
+    ),
+)  # fmt: skip
+
+PORTS = (
+    Rule(
+        "HaidangPortSlowerThanCard",
+        f"(8 * {_SPEED} > 0 < 8 * {_by('haidang_interface_speed_limit_bytes_per_second', 'interface')} {_PORT_UP}) {_LIVE}",
+        "15m", "warning",
+        ("Cổng {{ $labels.interface }} của {{ $labels.device }} chạy chậm hơn khả năng của card mạng",
+         "Cổng chỉ chạy {{ $value | humanize }}bit/s: dây mạng hỏng hoặc chỉ nối 4 sợi, đầu bấm lỏng, "
+         "hoặc cổng bộ chuyển mạch chậm hơn card."),
+        ("Port {{ $labels.interface }} of {{ $labels.device }} runs slower than its card allows",
+         "It runs at {{ $value | humanize }}bit/s: a damaged or four-wire cable, a loose plug, "
+         "or a switch port slower than the card."),
+        (_UP, _PORT_IS_UP, (f"haidang_interface_speed_bytes_per_second{{{_PORT}}}", "12500000x12"),
+         (f"haidang_interface_speed_limit_bytes_per_second{{{_PORT}}}", "125000000x12")),
+        (*_DEVICE, ("interface", "eth0")), "100M",
+    ),
+    Rule(
+        "HaidangPortSlowerThanYesterday",
+        f"(8 * {_SPEED} > 0 < 8 * {_by('haidang_interface_speed_bytes_per_second offset 1d', 'interface')} {_PORT_UP}) {_LIVE}",
+        "30m", "info",
+        ("Cổng {{ $labels.interface }} của {{ $labels.device }} chậm hơn hôm qua",
+         "Cổng tụt xuống {{ $value | humanize }}bit/s: thường do dây mạng hoặc đầu nối đang hỏng dần."),
+        ("Port {{ $labels.interface }} of {{ $labels.device }} is slower than yesterday",
+         "It fell to {{ $value | humanize }}bit/s: usually a cable or plug that is going bad."),
+        ((_UP[0], "1x156"), (_PORT_IS_UP[0], "1x156"),
+         (f"haidang_interface_speed_bytes_per_second{{{_PORT}}}", "125000000x143 12500000x12")),
+        (*_DEVICE, ("interface", "eth0")), "100M", "25h40m",
+    ),
+    Rule(
+        "HaidangPortHalfDuplex",
+        f"({_by('haidang_interface_full_duplex', 'interface')} == 0 {_PORT_UP}) {_LIVE}",
+        "30m", "info",
+        ("Cổng {{ $labels.interface }} của {{ $labels.device }} chạy bán song công",
+         "Hai đầu dây không thỏa thuận được chế độ: để cả hai đầu tự động, hoặc thay hub cũ."),
+        ("Port {{ $labels.interface }} of {{ $labels.device }} runs half duplex",
+         "The two ends of the cable did not agree: set both to automatic, or replace an old hub."),
+        (_UP, _PORT_IS_UP, (f"haidang_interface_full_duplex{{{_PORT}}}", "0x12")),
+        (*_DEVICE, ("interface", "eth0")),
+    ),
+    Rule(
+        "HaidangPortErrors",
+        f"({_by('increase(haidang_interface_receive_errors_total[1h])', 'interface')} > 100) {_LIVE}",
+        "15m", "warning",
+        ("Cổng {{ $labels.interface }} của {{ $labels.device }} nhận nhiều gói lỗi",
+         "{{ $value | humanize }} gói lỗi trong một giờ: dây mạng hỏng, nhiễu, hoặc hai đầu khác chế độ song công."),
+        ("Port {{ $labels.interface }} of {{ $labels.device }} receives many errors",
+         "{{ $value | humanize }} errors in an hour: a bad cable, interference, or a duplex mismatch."),
+        (_UP, (f"haidang_interface_receive_errors_total{{{_PORT}}}", "0+100x12")),
+        (*_DEVICE, ("interface", "eth0")), "600",
+    ),
+)  # fmt: skip
+
+PARTS = (
+    Rule(
+        "HaidangStorageNearlyFull",
+        f"({_by('haidang_storage_used_bytes', 'storage')} / ({_by('haidang_storage_size_bytes', 'storage')} > 0) > 0.9) {_LIVE}",
+        "30m", "warning",
+        ("Ổ {{ $labels.storage }} của {{ $labels.device }} gần đầy",
+         "Đã dùng {{ $value | humanizePercentage }}: dọn dẹp hoặc tăng dung lượng trước khi máy ngừng hoạt động."),
+        ("Volume {{ $labels.storage }} of {{ $labels.device }} is nearly full",
+         "{{ $value | humanizePercentage }} are used: clean up or enlarge it before the machine stops working."),
+        (_UP, ('haidang_storage_used_bytes{device="sw1",unit="xa-1",storage="C:"}', "95000000000x12"),
+         ('haidang_storage_size_bytes{device="sw1",unit="xa-1",storage="C:"}', "100000000000x12")),
+        (*_DEVICE, ("storage", "C:")), "95%",
+    ),
+    Rule(
+        "HaidangDiskFailing",
+        f"""({_by('haidang_disk_health{health="failing"}', 'disk')} == 1) {_LIVE}""",
+        "5m", "critical",
+        ("Ổ cứng {{ $labels.disk }} của {{ $labels.device }} sắp hỏng",
+         "SMART báo ổ sắp hỏng: sao lưu dữ liệu ngay và thay ổ."),
+        ("Disk {{ $labels.disk }} of {{ $labels.device }} is failing",
+         "SMART says the disk is failing: back up its data now and replace it."),
+        (_UP, ('haidang_disk_health{device="sw1",unit="xa-1",disk="sda",health="failing"}', "1x12")),
+        (*_DEVICE, ("disk", "sda")),
+    ),
+    Rule(
+        "HaidangBatteryLow",
+        f"({_by('haidang_sensor_charge_ratio', 'sensor')} < 0.5) {_LIVE}",
+        "1m", "critical",
+        ("Ắc quy của {{ $labels.device }} còn {{ $value | humanizePercentage }}",
+         "UPS đang chạy bằng ắc quy hoặc ắc quy không còn giữ điện: kiểm tra nguồn điện và tắt máy chủ đúng cách nếu cần."),
+        ("The battery of {{ $labels.device }} is at {{ $value | humanizePercentage }}",
+         "The UPS runs on battery, or the battery no longer holds: check the mains, and shut servers down properly if need be."),
+        (_UP, ('haidang_sensor_charge_ratio{device="sw1",unit="xa-1",sensor="Battery"}', "0.25x12")),
+        (*_DEVICE, ("sensor", "Battery")), "25%",
+    ),
+    Rule(
+        "HaidangSupplyLow",
+        f"({_by('haidang_supply_level_ratio', 'supply', 'kind')} < 0.1) {_LIVE}",
+        "1h", "info",
+        ("{{ $labels.supply }} của máy in {{ $labels.device }} sắp hết",
+         "Còn {{ $value | humanizePercentage }}: chuẩn bị vật tư thay thế."),
+        ("{{ $labels.supply }} of printer {{ $labels.device }} is running out",
+         "{{ $value | humanizePercentage }} are left: have a replacement ready."),
+        (_UP, ('haidang_supply_level_ratio{device="sw1",unit="xa-1",supply="Black",kind="toner"}', "0.05x12")),
+        (*_DEVICE, ("supply", "Black"), ("kind", "toner")), "5%",
+    ),
+)  # fmt: skip
+
+COLLECTOR = (
+    Rule(
+        "HaidangCollectorGone",
+        "absent(haidang_collector_units)",
+        "5m", "critical",
+        ("Không còn số liệu từ máy thu thập", "Máy thu thập đã dừng hoặc Prometheus không đọc được trang /metrics của nó."),
+        ("No metrics from the collector", "The collector has stopped, or Prometheus cannot read its page /metrics."),
+        (),
+        (),
+    ),
+    Rule(
+        "HaidangCollectorOverruns",
+        "increase(haidang_collector_cycle_overruns_total[15m]) > 0",
+        "15m", "warning",
+        ("Vòng thu thập không kịp hoàn thành",
+         "Có đơn vị không hỏi xong trong một chu kỳ: xem haidang_unit_cycle_overruns_total để biết đơn vị nào."),
+        ("Polling cycles overrun",
+         "Some units are not asked within the interval: haidang_unit_cycle_overruns_total says which."),
+        (("haidang_collector_cycle_overruns_total", "0+1x12"),),
+        (),
+    ),
+    Rule(
+        "HaidangCollectorSocketDrops",
+        "increase(haidang_collector_socket_dropped_total[15m]) > 0",
+        "0m", "warning",
+        ("Máy thu thập làm rơi gói tin",
+         "Bộ đệm nhận của socket bị đầy: tăng sysctl net.core.rmem_max rồi khởi động lại máy thu thập."),
+        ("The collector drops packets",
+         "The socket's receive buffer was full: raise sysctl net.core.rmem_max and restart the collector."),
+        (("haidang_collector_socket_dropped_total", "0+1x12"),),
+        (),
+    ),
+)  # fmt: skip
+
+GROUPS = {"devices": DEVICES, "ports": PORTS, "parts": PARTS, "collector": COLLECTOR}
+
+
+def expressions() -> dict[str, str]:
+    """Alert name -> PromQL."""
+    return {rule.name: rule.expression for rules in GROUPS.values() for rule in rules}
+
+
+def rules_file() -> dict[str, Any]:
+    """What Prometheus reads as a rule file."""
+    return {
+        "groups": [
+            {
+                "name": f"haidang-{group}",
+                "rules": [
+                    {
+                        "alert": rule.name,
+                        "expr": rule.expression,
+                        "for": rule.wait,
+                        "labels": {"severity": rule.severity},
+                        "annotations": rule.annotations(),
+                    }
+                    for rule in rules
+                ],
+            }
+            for group, rules in GROUPS.items()
+        ]
+    }
+
+
+RULES = "haidang.rules.yml"
+TESTS = "haidang.rules.test.yml"
+SCRAPE = "prometheus.yml"
+
+
+def tests_file() -> dict[str, Any]:
+    """What ``promtool test rules`` reads: each rule fires on its example, and not on the values of a silent device."""
+    tests = []
+    for rules in GROUPS.values():
+        for rule in rules:
+            tests.append(_test(rule, rule.example, fires=True))
+            if rule.polled:
+                silent = tuple((series.replace('state="up"', 'state="silent"'), values) for series, values in rule.example)
+                tests.append(_test(rule, silent, fires=False))
+    return {"rule_files": [RULES], "evaluation_interval": "10m", "tests": tests}
+
+
+def _test(rule: Rule, example: tuple[tuple[str, str], ...], fires: bool) -> dict[str, Any]:
+    expected = {"exp_labels": {"severity": rule.severity, **dict(rule.labels)}, "exp_annotations": _expanded(rule)}
+    return {
+        "name": f"{rule.name} {'fires' if fires else 'is quiet for a silent device'}",
+        "interval": "10m",
+        "input_series": [{"series": series, "values": values} for series, values in example],
+        "alert_rule_test": [{"eval_time": rule.at, "alertname": rule.name, "exp_alerts": [expected] if fires else []}],
+    }
+
+
+def _expanded(rule: Rule) -> dict[str, str]:
+    """The annotations as Prometheus expands them for the rule's example."""
+    labels = dict(rule.labels)
+
+    def expand(text: str) -> str:
+        text = re.sub(r"{{ \$labels\.(\w+) }}", lambda found: labels[found[1]], text)
+        return re.sub(r"{{ \$value[^}]*}}", rule.shown, text)
+
+    return {name: expand(text) for name, text in rule.annotations().items()}
+
+
+def write_alerts(directory: Path, target: str = "127.0.0.1:9715", scheme: str = "http") -> list[Path]:
+    """Write the rules, their tests and a prometheus.yml that uses them; gives the files. Raises WriteError."""
+    files = {
+        RULES: yaml.safe_dump(rules_file(), allow_unicode=True, sort_keys=False, width=120),
+        TESTS: yaml.safe_dump(tests_file(), allow_unicode=True, sort_keys=False, width=120),
+        SCRAPE: f"rule_files: [{RULES}]\n{scrape_config(target, scheme)}",
+    }
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (directory / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise WriteError(f"cannot write into {directory}: {error.strerror or error}") from error
+    return [directory / name for name in files]
