@@ -77,7 +77,7 @@ haidangWindowsAgent OBJECT-IDENTITY
 """
 
 
-def text(enterprise: int) -> str:
+def text(enterprise: int = objects.ENTERPRISE) -> str:
     """The whole module."""
     head = _HEAD.format(
         module=MODULE, updated=UPDATED, enterprise=enterprise,

@@ -62,13 +62,6 @@ def root(enterprise: int = ENTERPRISE) -> OID:
     return OID((1, 3, 6, 1, 4, 1, enterprise, 1))
 
 
-def mib_text(enterprise: int = ENTERPRISE) -> str:
-    """The module as SMIv2 text."""
-    from . import mib  # the agent, which has to stay small, imports this module and never writes the text
-
-    return mib.text(enterprise)
-
-
 def _text(arc: int, fact: str, help: str, metric: str = "") -> Object:
     return Object(arc, fact, TEXT, "", metric, help)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from config import objects
+from config import mib, objects
 
 BASE = {
     "SNMPv2-SMI": """SNMPv2-SMI DEFINITIONS ::= BEGIN
@@ -26,7 +26,7 @@ MIB = Path(objects.__file__).parent / "mibs" / "HAIDANG-MIB.txt"
 
 def test_the_file_in_the_tree_is_what_the_table_gives() -> None:
     """The MIB text that is shipped is the one the table makes."""
-    assert MIB.read_text(encoding="utf-8") == objects.mib_text()
+    assert MIB.read_text(encoding="utf-8") == mib.text()
 
 
 def test_names_and_arcs_are_unique_and_short_enough() -> None:
@@ -53,7 +53,7 @@ def test_another_enterprise_number_moves_the_whole_module() -> None:
     """A province with a number of its own gets the same objects under it."""
     group = objects.GROUPS[1]
     assert str(group.oid(group.objects[0], 99999)).startswith("1.3.6.1.4.1.99999.1.1.2.")
-    assert "{ enterprises 99999 1 }" in objects.mib_text(99999)
+    assert "{ enterprises 99999 1 }" in mib.text(99999)
 
 
 def test_pysmi_compiles_the_text(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_pysmi_compiles_the_text(tmp_path: Path) -> None:
     compiler = MibCompiler(
         SmiV2Parser(tempdir=str(tmp_path)), JsonCodeGen(), CallbackWriter(lambda name, data, _: written.update({name: data}))
     )
-    compiler.add_sources(CallbackReader(lambda name, _: {**BASE, "HAIDANG-MIB": objects.mib_text()}.get(name, "")))
+    compiler.add_sources(CallbackReader(lambda name, _: {**BASE, "HAIDANG-MIB": mib.text()}.get(name, "")))
     result = compiler.compile("HAIDANG-MIB", rebuild=True)
     assert result["HAIDANG-MIB"] == "compiled", result
     compiled = json.loads(written["HAIDANG-MIB"])
