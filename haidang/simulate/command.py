@@ -132,6 +132,7 @@ def _write(args: argparse.Namespace, province: Province, credentials: Credential
     except OSError as error:
         print(f"haidang simulate: {path}: {error.strerror}", file=sys.stderr)
         return 1
+    print(f"{path}: {len(province.offices) - 1} units, {len(province.machines)} devices on port {args.port or PORT}")
     return 0
 
 

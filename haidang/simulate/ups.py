@@ -45,12 +45,14 @@ def put(sheet: Sheet, site: Site) -> None:
          4: integer(charge), 5: level(life, 268, 274), 6: integer(0), 7: level(life, 24, 33)},
     )  # fmt: skip
     sheet.scalars(under(_UPS, 3), {1: counter(random.randint(1, 60)), 2: integer(1)})
-    volts = level(life, 212, 236)
+    watts = model.power * percent // 100
+    drawn = watts * 110 // 100
     sheet.row(
-        under(_UPS, 3, 3, 1), (1,), {1: integer(1), 2: level(life, 498, 502), 3: volts, 4: integer(percent // 5), 5: integer(0)}
+        under(_UPS, 3, 3, 1),
+        (1,),
+        {1: integer(1), 2: level(life, 498, 502), 3: level(life, 212, 236), 4: integer(drawn * 10 // 224), 5: integer(drawn)},
     )
     sheet.scalars(under(_UPS, 4), {1: integer(3), 2: level(life, 498, 502), 3: integer(1)})
-    watts = model.power * percent // 100
     sheet.row(
         under(_UPS, 4, 4, 1), (1,),
         {1: integer(1), 2: integer(230), 3: integer(watts * 10 // 230), 4: integer(watts),
