@@ -18,7 +18,7 @@ from typing import Any
 
 from collector.model import Device, Outcome, Unit
 from collector.polling.plan import Plan
-from collector.polling.questions import Cells, ask_for
+from collector.polling.questions import BODY, SECURED, Cells, ask_for
 from collector.polling.watch import Asking, Result, Watch
 from config.profiles import Profile, Profiles
 from exporters.page import text_of
@@ -54,7 +54,7 @@ async def learn(client: Client, target: Target, profile: Profile, workload: dict
         if binding.tag not in ber.EXCEPTIONS:
             cells[OID(binding.oid[:-1])] = {(0,): binding}
     cells.update(await session.table(client, target, [OID.parse(name) for name in workload["columns"]]))
-    questions = tuple(ask_for(cells))
+    questions = tuple(ask_for(cells, body=SECURED if isinstance(target.credential, User) else BODY))
     return Plan(profile, questions, zlib.compress(b"")), sum(map(len, cells.values()))
 
 

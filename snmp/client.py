@@ -16,11 +16,12 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 
 from . import ber, message
 from .errors import DecodeError, SnmpError, Timeout, Unreachable
 from .message import Pdu
-from .security import Community, Discovery, Security, secure
+from .security import Community, Security, secure
 from .usm import User
 
 FIRST_ID, LAST_ID = 0x01000000, 0x7FFFFFFF
@@ -31,6 +32,7 @@ BATCH = 256
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _MSG_ERRQUEUE = 0x2000
 
+_random = random.random
 Credential = Community | User
 Done = Callable[[Pdu | SnmpError, "Pending"], None]
 
@@ -53,7 +55,19 @@ class Target:
     must still wait for its line.
     """
 
-    __slots__ = ("address", "context", "credential", "pace", "retries", "rttvar", "security", "sockaddr", "srtt", "timeout")
+    __slots__ = (
+        "address",
+        "context",
+        "credential",
+        "family",
+        "pace",
+        "retries",
+        "rttvar",
+        "security",
+        "sockaddr",
+        "srtt",
+        "timeout",
+    )
 
     def __init__(
         self,
@@ -81,6 +95,7 @@ class Target:
         self.address = address
         self.sockaddr: tuple[str, int] | tuple[str, int, int, int]
         self.sockaddr = (address, port, 0, 0) if ":" in address else (address, port)
+        self.family: int = socket.AF_INET6 if ":" in address else socket.AF_INET
 
     def measured(self, rtt: float) -> None:
         """Take a round trip in seconds into the estimate (RFC 6298 sections 2.2, 2.3)."""
@@ -101,11 +116,12 @@ class Target:
 
 
 class Pending:
-    """A request under way."""
+    """A request under way; `mark` is whatever number the asker gave it."""
 
-    __slots__ = ("data", "done", "id", "rediscoveries", "request", "sent", "target", "tries")
+    __slots__ = ("data", "done", "due", "id", "mark", "rediscoveries", "request", "sent", "target", "tries")
 
-    def __init__(self, target: Target, request: Request, done: Done, request_id: int) -> None:
+    def __init__(self, target: Target, request: Request, done: Done, request_id: int, mark: int) -> None:
+        self.mark = mark
         self.target = target
         self.request = request
         self.done = done
@@ -113,6 +129,7 @@ class Pending:
         self.tries = 0
         self.rediscoveries = 0
         self.sent = 0.0
+        self.due = 0.0
         self.data = b""
 
 
@@ -146,11 +163,11 @@ class Client:
 
     # -- asking
 
-    def submit(self, target: Target, request: Request, done: Done) -> Pending:
+    def submit(self, target: Target, request: Request, done: Done, mark: int = 0) -> Pending:
         """Send `request`; `done(answer, pending)` is called once, never from within this call."""
         request_id = self._next_id
         self._next_id = request_id + 1 if request_id < LAST_ID else FIRST_ID
-        pending = Pending(target, request, done, request_id)
+        pending = Pending(target, request, done, request_id, mark)
         self._pending[request_id] = pending
         self._dispatch(pending)
         return pending
@@ -162,55 +179,58 @@ class Client:
     def _dispatch(self, pending: Pending) -> None:
         """Send now, or when the line has room."""
         target = pending.target
+        now = monotonic()
         try:
-            pending.data = target.security.wrap(pending.request, pending.id, self.loop.time())
+            pending.data = target.security.wrap(pending.request, pending.id, now)
         except SnmpError as e:
             self._soon(pending, e)
             return
         if target.pace is not None and (wait := target.pace(len(pending.data))) > 0:
             pending.sent = 0.0
-            self._at(self.loop.time() + wait, pending.id)
-            return
-        self._send(pending)
+            self._at(now + wait, pending)
+        else:
+            self._send(pending, now)
 
-    def _send(self, pending: Pending) -> None:
-        target = pending.target
-        now = self.loop.time()
+    def _send(self, pending: Pending, now: float) -> None:
+        target, data = pending.target, pending.data
         pending.tries += 1
         pending.sent = now
+        sock = self._sockets.get(target.family) or self._socket(target.family)
         try:
-            self._socket(target).sendto(pending.data, target.sockaddr)
+            sock.sendto(data, target.sockaddr)
         except OSError as e:
-            if e.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS):
-                pass  # the send buffer is full: the retry will find room
-            elif self._take_errors(self._socket(target)):
-                # the error belonged to an earlier packet (IP_RECVERR reports on the next call): send again
-                try:
-                    self._socket(target).sendto(pending.data, target.sockaddr)
-                except OSError as again:
-                    self._soon(pending, _unreachable(target, again))
-                    return
-            else:
-                self._soon(pending, _unreachable(target, e))
+            if not self._sent_after_all(sock, pending, e):
                 return
         self.counters.sent += 1
-        self.counters.bytes_sent += len(pending.data)
+        self.counters.bytes_sent += len(data)
         # back-off doubles with each try (RFC 6298 section 5.5); the jitter keeps devices behind one line apart
         patience = target.patience() * (1 << (pending.tries - 1))
-        self._at(now + min(patience, 4 * target.timeout) * random.uniform(1.0, 1.1), pending.id)
+        self._at(now + min(patience, 4 * target.timeout) * (1.0 + 0.1 * _random()), pending)
 
-    def _socket(self, target: Target) -> socket.socket:
-        family = socket.AF_INET6 if len(target.sockaddr) == 4 else socket.AF_INET
-        sock = self._sockets.get(family)
-        if sock is None:
-            sock = self._sockets[family] = _open(family)
-            self.loop.add_reader(sock, self._readable, sock)
+    def _sent_after_all(self, sock: socket.socket, pending: Pending, error: OSError) -> bool:
+        """Deal with a failed sendto: False when the request has failed with it."""
+        if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS):
+            return True  # the send buffer is full: the retry will find room
+        if self._take_errors(sock):
+            # the error was an earlier packet's (IP_RECVERR reports it at the next call): send again
+            try:
+                sock.sendto(pending.data, pending.target.sockaddr)
+                return True
+            except OSError as again:
+                error = again
+        self._soon(pending, _unreachable(pending.target, error))
+        return False
+
+    def _socket(self, family: int) -> socket.socket:
+        sock = self._sockets[family] = _open(family)
+        self.loop.add_reader(sock, self._readable, sock)
         return sock
 
     # -- time
 
-    def _at(self, when: float, request_id: int) -> None:
-        heapq.heappush(self._events, (when, request_id))
+    def _at(self, when: float, pending: Pending) -> None:
+        pending.due = when
+        heapq.heappush(self._events, (when, pending.id))
         if self._timer is None or when < self._wakes - 0.005:
             self._arm()
 
@@ -221,15 +241,16 @@ class Client:
         self._timer = self.loop.call_at(self._wakes, self._tick)
 
     def _tick(self) -> None:
-        now = self.loop.time() + 0.001
+        now = monotonic() + 0.001
         self._timer = None
         events = self._events
         while events and events[0][0] <= now:
-            pending = self._pending.get(heapq.heappop(events)[1])
-            if pending is None:
-                continue
+            when, request_id = heapq.heappop(events)
+            pending = self._pending.get(request_id)
+            if pending is None or pending.due != when:
+                continue  # answered, or sent again since
             if not pending.sent:
-                self._send(pending)
+                self._send(pending, now)
             elif pending.tries <= pending.target.retries:
                 self.counters.retries += 1
                 self._dispatch(pending)
@@ -274,11 +295,14 @@ class Client:
     def _answered(self, data: bytes, source: tuple[str, int]) -> None:
         request_id = message.peek_id(data)
         pending = self._pending.get(request_id)
-        if pending is None or not pending.sent or (source != pending.target.sockaddr and not _same(source, pending.target)):
+        if pending is None or not pending.sent:
             self.counters.unexpected += 1
             return
         target = pending.target
-        now = self.loop.time()
+        if source != target.sockaddr and not _same(source, target):
+            self.counters.unexpected += 1
+            return
+        now = monotonic()
         try:
             answer = target.security.unwrap(data, pending.id, now)
         except DecodeError as e:
@@ -291,19 +315,22 @@ class Client:
             return
         if pending.tries == 1:  # Karn's algorithm: after a retry nobody knows which try was answered
             target.measured(now - pending.sent)
-        if answer is None:
-            self.counters.unexpected += 1
-        elif answer is Discovery:
-            # the engine is known now, or known anew: ask again, a bounded number of times
-            pending.rediscoveries += 1
-            if pending.rediscoveries > 3:
-                self._finish(pending, Timeout(f"{target.address} keeps changing its engine ID or clock"))
-            else:
-                pending.tries = 0
-                self._dispatch(pending)
-        elif isinstance(answer, Pdu):
-            del self._pending[pending.id]
+        if type(answer) is Pdu:
+            del self._pending[request_id]
             pending.done(answer, pending)
+        elif answer is None:
+            self.counters.unexpected += 1
+        else:
+            self._ask_again(pending)
+
+    def _ask_again(self, pending: Pending) -> None:
+        """The device's engine is known now, or known anew: the request itself can be sent, a bounded number of times."""
+        pending.rediscoveries += 1
+        if pending.rediscoveries > 3:
+            self._finish(pending, Timeout(f"{pending.target.address} keeps changing its engine ID or clock"))
+        else:
+            pending.tries = 0
+            self._dispatch(pending)
 
     def _take_errors(self, sock: socket.socket) -> bool:
         """Read the socket's error queue (ICMP errors, with the packet they answer); was there any?"""

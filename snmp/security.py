@@ -82,6 +82,9 @@ class Clear:
         return head + request_id.to_bytes(4, "big") + tail
 
     def unwrap(self, data: bytes, request_id: int, now: float) -> Pdu | None:
+        body = _usual(data, self._lead, request_id)
+        if body is not None:
+            return Pdu(message.RESPONSE, request_id, 0, 0, body)
         _, start, end = ber.header(data, 0, len(data))
         if not data.startswith(self._lead, start):
             return None  # another community or version than was asked
@@ -89,6 +92,32 @@ class Clear:
         if not isinstance(pdu, Pdu) or pdu.type != message.RESPONSE or pdu.request_id != request_id:
             return None
         return pdu
+
+
+def _usual(data: bytes, lead: bytes, request_id: int) -> bytes | None:
+    """The varbinds of a Response without error as every agent encodes it: what stands before them is compared, not
+    decoded. None for all else, which is then read element by element."""
+    try:
+        pos = 2 if data[1] < 0x80 else (data[1] & 0x7F) + 2
+        if not data.startswith(lead, pos):
+            return None
+        pos += len(lead)
+        if data[pos] != message.RESPONSE:
+            return None
+        pos += 2 if data[pos + 1] < 0x80 else (data[pos + 1] & 0x7F) + 2
+        if not data.startswith(b"\x02\x04", pos) or not data.startswith(b"\x02\x01\0\x02\x01\0\x30", pos + 6):
+            return None
+        if int.from_bytes(data[pos + 2 : pos + 6], "big") != request_id:
+            return None
+        size = data[pos + 13]
+        pos += 14
+        if size >= 0x80:
+            wide = size & 0x7F
+            size = int.from_bytes(data[pos : pos + wide], "big")
+            pos += wide
+        return data[pos:] if pos + size == len(data) else None
+    except IndexError:
+        return None
 
 
 _SHARED: dict[tuple[bytes, int], Clear] = {}

@@ -86,13 +86,9 @@ class Poll:
     def _send(self) -> None:
         at = self._next
         self._next = at + 1
+        self._client.submit(self._target, self._requests[at], self._answered, at)
 
-        def answered(answer: Pdu | errors.SnmpError, pending: Pending) -> None:
-            self._answered(at, answer, pending)
-
-        self._client.submit(self._target, self._requests[at], answered)
-
-    def _answered(self, at: int, answer: Pdu | errors.SnmpError, pending: Pending) -> None:
+    def _answered(self, answer: Pdu | errors.SnmpError, pending: Pending) -> None:
         self._left -= 1
         if pending.tries > 1:
             self._retries += pending.tries - 1
@@ -100,7 +96,7 @@ class Poll:
             if answer.error_status:
                 self._error = errors.StatusError(answer.error_status, answer.error_index)
             else:
-                self._bodies[at] = answer.body
+                self._bodies[pending.mark] = answer.body
         else:
             assert isinstance(answer, errors.SnmpError)
             self._error = answer

@@ -12,9 +12,7 @@ import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from math import inf
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from collector.model import Block, Facts, Layout, Series
 from config.profiles import Profile, Profiles
@@ -28,11 +26,11 @@ from snmp.oid import encode as encode_oid
 from snmp.shape import Element, Shape, elements
 
 from .learn import columns, polled
+from .program import Number, Program, plan_for
 from .questions import BODY, Cells, Question, ask_for
 from .translate import Sample, translate
 
 UPTIME = encode_oid(OID((1, 3, 6, 1, 2, 1, 1, 3, 0)))
-Number = int | float
 VERSION = 1
 """Of plans as bytes."""
 
@@ -44,18 +42,6 @@ class Changed(Exception):
     def __init__(self, found: str, body: int | None = None) -> None:
         super().__init__(found)
         self.body = body
-
-
-class _Program(NamedTuple):
-    """How the moving numbers of all answers become the block's values.
-
-    `bounds`: (position, least, most) between which a number means what it meant. `scaled`: (position, scale, divisor,
-    offset), appended to the numbers. `select` picks the values out of numbers, scaled numbers and pinned values.
-    """
-
-    bounds: tuple[tuple[int, Number, Number], ...]
-    scaled: tuple[tuple[int, Number, Number, Number], ...]
-    select: Callable[[Sequence[Number]], tuple[Number, ...]]
 
 
 _shared: dict[Any, Any] = {}
@@ -90,7 +76,7 @@ class Plan:
         self._shapes: tuple[Shape, ...] = ()
         self._signed: tuple[tuple[int, int], ...] = ()
         self._layout = Layout(())
-        self._program: _Program | None = None
+        self._program: Program | None = None
         self._moving: frozenset[bytes] = frozenset()
         self._free: frozenset[bytes] = frozenset()
         self._pinned: tuple[Number, ...] = ()
@@ -112,7 +98,7 @@ class Plan:
         kept = [binding for column, rows in cells.items() if column not in asked for binding in rows.values()]
         return cls(profile, questions, zlib.compress(b"".join(map(_encode, kept))))
 
-    def values(self, bodies: Sequence[bytes]) -> tuple[Number, ...] | None:
+    def values(self, bodies: Sequence[bytes]) -> Sequence[Number] | None:
         """The block's values when every answer has the layout of the last ones, else None."""
         if self._program is None:
             return None
@@ -130,15 +116,10 @@ class Plan:
         for at, bit in self._signed:
             if pool[at] >= bit:
                 pool[at] -= bit << 1
-        bounds, scaled, select = self._program
-        for at, least, most in bounds:
-            if not least <= pool[at] <= most:
-                self._pinned_key = 0  # it stands for something else now, as "no reading": translate anew
-                return None
-        for at, scale, divisor, offset in scaled:
-            pool.append(pool[at] * scale / divisor + offset if divisor != 1 else pool[at] * scale + offset)
-        pool += self._pinned
-        return select(pool)
+        values = self._program.values(pool, self._pinned)
+        if values is None:
+            self._pinned_key = 0  # a number stands for something else now, as "no reading": translate anew
+        return values
 
     def read(self, bodies: Sequence[bytes | None], when: float) -> tuple[Block, Facts | None]:
         """A poll's values, and the facts when they had to be worked out anew; None stands for a missing answer.
@@ -210,31 +191,10 @@ class Plan:
                 if i in question.sentinels or name not in self._moving:
                     continue
                 at[name] = len(at)
-        scaled: list[tuple[int, Number, Number, Number]] = []
-        pinned: list[Number] = []
-        order: list[tuple[str, int]] = []
-        for sample in samples:
-            place_of = at.get(encode_oid(sample.cell)) if sample.cell is not None else None
-            if place_of is None:
-                order.append(("pinned", len(pinned)))
-                pinned.append(sample.value)
-            elif sample.scale == 1 and sample.offset == 0:
-                order.append(("plain", place_of))
-            else:
-                order.append(("scaled", len(scaled)))
-                scaled.append((place_of, *_exactly(sample.scale), sample.offset))
-        starts = {"plain": 0, "scaled": len(at), "pinned": len(at) + len(scaled)}
-        bounds = tuple(
-            (at[encode_oid(s.cell)], -inf if s.low is None else s.low, inf if s.high is None else s.high)
-            for s in samples
-            if s.cell is not None and (s.low is not None or s.high is not None) and encode_oid(s.cell) in at
-        )
-        picks = tuple(starts[kind] + i for kind, i in order)
-        self._pinned = tuple(pinned)
-        self._program = share((picks, bounds, tuple(scaled)), lambda: _Program(bounds, tuple(scaled), _select(picks)))
+        key, make, self._pinned = plan_for(samples, at)
+        self._program = share(key, make)
         self._layout = _layout(samples)
         self._ticks_at = at.get(UPTIME, -1)
-        self._ticks = 0
 
     def _cells(self, bodies: Sequence[bytes | None]) -> Cells:
         """What was answered now and what was learnt with the plan."""
@@ -330,20 +290,6 @@ def _first(place: Element) -> int:
     if place.tag in ber.UNSIGNED:
         return max(place.value, place.end - 4)
     return place.value
-
-
-def _exactly(scale: Number) -> tuple[Number, Number]:
-    """(scale, divisor): dividing by 100 gives the nearest number where multiplying by 0.01 does not."""
-    if 0 < abs(scale) < 1 and abs(1 / scale - round(1 / scale)) < 1e-9:
-        return 1, round(1 / scale)
-    return scale, 1
-
-
-def _select(picks: tuple[int, ...]) -> Callable[[Sequence[Number]], tuple[Number, ...]]:
-    if len(picks) == 1:
-        only = picks[0]
-        return lambda pool: (pool[only],)
-    return itemgetter(*picks) if picks else lambda pool: ()
 
 
 def _layout(samples: list[Sample]) -> Layout:

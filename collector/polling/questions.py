@@ -14,12 +14,17 @@ from snmp.oid import encode as encode_oid
 Cells = dict[OID, dict[tuple[int, ...], VarBind]]
 """Column -> index -> varbind; a scalar is the column without its ``.0``, with index ``(0,)``."""
 
-BODY = 1280
-"""Octets of varbinds wanted in one answer: with headers, USM and IP it stays in one Ethernet frame."""
+BODY = 1350
+"""Octets of varbinds wanted in one answer: with the headers of SNMP, UDP and IP 1,413, which pass through the tunnels that
+office lines are made of."""
+SECURED = 1230
+"""The same for v3, whose headers take some 120 more."""
 VARBINDS = 72
 """Varbinds at most in one answer: weak agents take their time over more."""
 WIDTH = 18
 """Columns at most side by side."""
+MANY = 12
+"""Objects at most that are read name by name to spare a request."""
 NAMES = 20
 """Names at most in a request without repetitions."""
 FEW = 3
@@ -80,6 +85,7 @@ def ask_for(cells: Cells, *, v1: bool = False, body: int = BODY) -> Iterator[Que
     if v1:
         yield from _v1(points)
         return
+    _dissolve(cells, blocks, points, body)
     points.sort(key=lambda point: point.before)
     for block in sorted(blocks, key=lambda block: block.starts[0]):
         room, places = body - block.size, VARBINDS - len(block.rows) * len(block.columns)
@@ -105,6 +111,22 @@ def ask_for(cells: Cells, *, v1: bool = False, body: int = BODY) -> Iterator[Que
             room -= points[0].size
             some.append(points.pop(0))
         yield _next(some)
+
+
+def _dissolve(cells: Cells, blocks: list[_Block], points: list[_Point], body: int) -> None:
+    """Where the smallest block fits beside the others, read it there name by name: one packet less each way."""
+    while len(blocks) > 1:
+        least = min(blocks, key=lambda block: block.size)
+        room = sum(body - block.size for block in blocks if block is not least) - sum(point.size for point in points)
+        places = sum(VARBINDS - len(block.rows) * len(block.columns) for block in blocks if block is not least) - len(points)
+        count = len(least.rows) * len(least.columns)
+        if count > MANY or least.size + 60 > room or count > places:
+            return
+        blocks.remove(least)
+        for column, before in zip(least.columns, least.starts, strict=True):
+            for row in least.rows:
+                points.append(_Point(before, column + row, _size(cells[column][row]), column))
+                before = column + row
 
 
 def _next(points: list[_Point]) -> Question:

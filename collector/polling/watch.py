@@ -11,11 +11,12 @@ from collector.model import Block, Device, Facts, Outcome, State, Status
 from config.profiles import Profiles
 from snmp.client import Client, Target
 from snmp.errors import DecodeError, StatusError
+from snmp.usm import User
 
 from .ask import WINDOW, Poll, Reading, attempt
 from .learn import Learners, Learnt, is_v1, learn
 from .plan import Changed, Plan, snapshot
-from .questions import BODY
+from .questions import BODY, SECURED
 
 RELEARN = 3600.0
 """Seconds after which names and rows are learnt again, give or take a tenth so that not all are at once."""
@@ -124,7 +125,8 @@ class Asking:
             done(watch, Result(outcome, said))
             return
         plain = is_v1(watch.target) or watch.bearing >= 2
-        watch.plan = Plan.made(found.profile, found.cells, v1=plain, body=MODEST if watch.bearing else BODY)
+        body = SECURED if isinstance(watch.target.credential, User) else BODY
+        watch.plan = Plan.made(found.profile, found.cells, v1=plain, body=MODEST if watch.bearing else body)
         watch.relearn = self.client.loop.time() + RELEARN * random.uniform(0.9, 1.1)
         self._learnt(watch)
         self._poll(watch, watch.plan, done, found)
