@@ -8,10 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from types import FrameType, ModuleType
 
 from snmp.access import CommunityAccess
+from snmp.engine import steady
 from snmp.responder import Responder
 from snmp.tree import Group, LiveTree
 
@@ -148,10 +148,10 @@ class Service:
             for u in settings.users
         ]
         engine = Engine.start(
-            Path(settings.state) / state.ENGINE_BOOTS, state.engine_id(settings.state, settings.enterprise), time.monotonic()
+            Path(settings.state) / state.ENGINE_BOOTS, state.engine_id(settings.state, settings.enterprise), steady()
         )
         responder = Responder(tree, communities, users, engine, ciphers=cipher_factory("libcrypto"))
-        self._groups.append(Group("engine", lambda: engine_rows(engine, responder.max_size, time.monotonic()), 0))
+        self._groups.append(Group("engine", lambda: engine_rows(engine, responder.max_size, steady()), 0))
         return responder
 
     def run(self) -> None:
@@ -170,7 +170,7 @@ class Service:
         try:
             due = 0.0
             while not self._ending:
-                now = time.monotonic()
+                now = steady()
                 if now >= due:
                     self._tick(now)
                     due = now + (_CHILD_TICK if self._child else TICK)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from types import ModuleType
 
 from snmp import ber
+from snmp.engine import steady
 from snmp.oid import OID
 from snmp.tree import Group, Row
 
@@ -64,7 +65,7 @@ class Machine:
         enterprise: int,
         contact: str = "",
         location: str = "",
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
     ) -> None:
         self._source = source
         self._enterprise = enterprise

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .usm import User
+if TYPE_CHECKING:
+    from .usm import User
 
 Network = IPv4Network | IPv6Network
 Source = str | tuple[Any, ...] | IPv4Address | IPv6Address

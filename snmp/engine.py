@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import ber
 from .errors import StateError
 from .oid import OID
-from .usm import MAX_BOOTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BOOTS = 2**31 - 1
+"""snmpEngineBoots stays here for ever, and every message is then outside the window (RFC 3414 section 2.2.2)."""
 
 COUNTERS = {
     "snmpInPkts": OID((1, 3, 6, 1, 2, 1, 11, 1, 0)),
@@ -52,19 +56,19 @@ def engine_id(enterprise: int, octets: bytes) -> bytes:
     return (enterprise | 1 << 31).to_bytes(4, "big") + b"\x05" + octets
 
 
-@dataclass(slots=True)
 class Engine:
     """An authoritative engine. `started` is the clock's value in seconds at which its time was 0."""
 
-    id: bytes
-    boots: int
-    started: float
+    __slots__ = ("boots", "id", "started")
 
-    def __post_init__(self) -> None:
-        if not 5 <= len(self.id) <= 32 or not any(self.id) or all(octet == 0xFF for octet in self.id):
-            raise ValueError(f"an engine ID has 5 to 32 octets, not all 00 or ff (RFC 3411), found {self.id.hex() or 'none'}")
-        if not 0 <= self.boots <= MAX_BOOTS:
-            raise ValueError(f"engine boots lie between 0 and {MAX_BOOTS}, found {self.boots}")
+    def __init__(self, id: bytes, boots: int, started: float) -> None:
+        if not 5 <= len(id) <= 32 or not any(id) or all(octet == 0xFF for octet in id):
+            raise ValueError(f"an engine ID has 5 to 32 octets, not all 00 or ff (RFC 3411), found {id.hex() or 'none'}")
+        if not 0 <= boots <= MAX_BOOTS:
+            raise ValueError(f"engine boots lie between 0 and {MAX_BOOTS}, found {boots}")
+        self.id = id
+        self.boots = boots
+        self.started = started
 
     def time(self, now: float) -> int:
         """snmpEngineTime: whole seconds since the last boot."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from . import ber, message
 from .access import CommunityAccess, Source, UserAccess
-from .authority import Authority
-from .ciphers import Factory
 from .engine import Engine, Statistics, steady
 from .errors import DecodeError
 from .message import Pdu
 from .tree import Tree
+
+if TYPE_CHECKING:
+    from .authority import Authority
+    from .ciphers import Factory
 
 MAX_SIZE = 1472
 """Octets of an answer unless told otherwise: what an Ethernet frame carries without IP fragments."""
@@ -53,7 +56,12 @@ class Responder:
         self.clock = clock
         self.stats = stats or Statistics()
         self._communities = {access.name: access for access in communities}
-        self._authority = Authority(engine, users, self.stats, max_size, ciphers) if engine is not None else None
+        self._authority: Authority | None = None
+        if engine is not None:
+            # Hashes and ciphers weigh as much as all the rest: an agent without users goes without them.
+            from .authority import Authority
+
+            self._authority = Authority(engine, users, self.stats, max_size, ciphers)
 
     def answer(self, data: bytes, source: Source) -> bytes | None:
         """The datagram to send back to where `data` came from, or None; never raises for what `data` holds."""

@@ -6,7 +6,6 @@ encoded bytes, or a function of the clock. A `LiveTree` is made of groups that a
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -15,8 +14,6 @@ from . import ber, message
 from .errors import EncodeError
 from .message import VarBind
 from .oid import OID
-
-log = logging.getLogger(__name__)
 
 Source = bytes | Callable[[float], bytes]
 """A value: its encoding (`ber.encode_value`), or a function of the clock's seconds that returns one; it must not raise."""
@@ -258,7 +255,10 @@ class Group:
             encoded.clear()
             trouble = f"not readable: {type(e).__name__}: {e}"
         if trouble and not self._trouble:
-            log.warning("objects of group %s: %s", self.name, trouble)
+            # Imported when there is something to say: an agent in health goes without its memory.
+            import logging
+
+            logging.getLogger(__name__).warning("objects of group %s: %s", self.name, trouble)
         self._trouble = trouble
         self._fresh_until = now + self.ttl
         names = sorted(encoded)

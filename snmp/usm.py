@@ -16,6 +16,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from .ciphers import AES, DES, Cipher, Factory, cipher_factory
+from .engine import MAX_BOOTS as MAX_BOOTS
 from .errors import (
     DecryptionError,
     EncodeError,
@@ -37,8 +38,6 @@ PRIV_FLAG = 2
 
 TIME_WINDOW = 150
 """Seconds an authoritative engine's clock may differ (RFC 3414 section 2.2.3)."""
-MAX_BOOTS = 2**31 - 1
-"""snmpEngineBoots stays here for ever, and every message is then outside the window (RFC 3414 section 2.2.2)."""
 MIN_SECRET = 8
 """Octets of a password at least (RFC 3414 section 11.2)."""
 MAX_NAME = 32
