@@ -9,3 +9,7 @@ class CollectorError(Exception):
 
 class InventoryError(CollectorError):
     """The inventory's database cannot be opened, migrated or read."""
+
+
+class IdentityError(CollectorError):
+    """A machine that is not known, or a merge, split or undo that cannot be done."""

@@ -157,6 +157,10 @@ class Facts:
     processors: tuple[Processor, ...] = ()
     components: tuple[Component, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
+    uuid: str = ""
+    board_serial: str = ""
+    machine_id: str = ""
+    engine_id: str = ""
 
 
 class Series(NamedTuple):

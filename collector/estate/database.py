@@ -63,12 +63,12 @@ def writing(engine: Engine) -> Any:
 
 def migrate(connection: Connection) -> None:
     """Bring the schema to the newest revision; raises InventoryError when it is newer than this program knows."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # what it does in health is nobody's news
     from alembic import command
     from alembic.config import Config
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # what it does in health is nobody's news
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -64,7 +64,8 @@ def _flatten(facts: Facts) -> dict[str, str | None]:
     said: dict[str, str | None] = {
         "profile": facts.profile, "kind": facts.kind, "vendor": facts.vendor, "model": facts.model, "serial": facts.serial,
         "name": facts.name, "description": facts.description, "object_id": facts.object_id, "location": facts.location,
-        "contact": facts.contact, "os.name": facts.os_name, "os.version": facts.os_version,
+        "contact": facts.contact, "uuid": facts.uuid, "board_serial": facts.board_serial,
+        "os.name": facts.os_name, "os.version": facts.os_version,
     }  # fmt: skip
     said = {path: value for path, value in said.items() if value and (path, value) != ("kind", "other")}
     if facts.processors:

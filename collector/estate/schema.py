@@ -58,3 +58,68 @@ PLAN = Table(
     Column("data", LargeBinary, nullable=False),
 )
 """What the poller has learnt of each device, in its own form."""
+
+MACHINE = Table(
+    "machine",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("created", Double, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""A physical (or virtual) machine. What is known of it are its sightings."""
+
+SIGHTING = Table(
+    "sighting",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("device_id", ID, ForeignKey("device.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("machine_id", ID, ForeignKey("machine.id"), nullable=False, index=True),
+    Column("unit", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("first_seen", Double, nullable=False),
+    Column("last_seen", Double, nullable=False, comment="when its evidence last changed, or it ended"),
+    Column("ended", Double, comment="when its answers came from another machine; null: they come from this one"),
+    Column("reasons", Text, nullable=False, comment="JSON: why it was taken for this machine"),
+    sqlite_autoincrement=True,
+)
+"""A device's answers for as long as they came from one machine. Merging and splitting moves sightings between machines."""
+
+EVIDENCE = Table(
+    "evidence",
+    METADATA,
+    Column("sighting_id", ID, ForeignKey("sighting.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("first_seen", Double, nullable=False),
+    Column("ended", Double, comment="when the device said something else; null: it says so"),
+    sqlite_with_rowid=False,
+)
+
+ACT = Table(
+    "act",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("made", Double, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False, comment="merge, split or apart"),
+    Column("one", ID, nullable=False),
+    Column("other", ID, nullable=False),
+    Column("moved", Text, nullable=False, comment="JSON: the sightings that were moved"),
+    Column("undone", Double),
+    sqlite_autoincrement=True,
+)
+"""What people did to machines; never deleted, so that it can be shown and undone."""
+
+DOUBT = Table(
+    "doubt",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("machine_id", ID, ForeignKey("machine.id"), nullable=False, index=True),
+    Column("other_id", ID, ForeignKey("machine.id"), nullable=False, index=True),
+    Column("asked", Double, nullable=False),
+    Column("points", Double, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("act_id", ID, ForeignKey("act.id"), comment="the act that answered it; null: open"),
+    sqlite_autoincrement=True,
+)
+"""A question to people: are these two machines one?"""

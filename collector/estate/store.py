@@ -11,7 +11,9 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, sele
 from ..model import State
 from .batch import Batch, Described, Seen
 from .database import writing
+from .evidence import evidence
 from .ledger import Said, compare, flatten, place
+from .matcher import Matcher
 from .schema import DEVICE, FACT, OPEN, PLAN
 
 
@@ -31,6 +33,7 @@ class Store:
         self._engine = engine
         self._ids: dict[str, int] = {}
         self._digests: dict[str, int] = {}
+        self._matcher = Matcher()
 
     def load(self) -> dict[str, Standing]:
         """Every device's id, state and place; called once, before anything is written."""
@@ -52,19 +55,30 @@ class Store:
 
     def write(self, batch: Batch) -> None:
         """Write all of it or, when an error is raised, nothing."""
+        try:
+            ids, digests = self._write(batch)
+        except BaseException:
+            self._matcher.forget()
+            raise
+        self._ids.update(ids)
+        self._digests.update(digests)
+
+    def _write(self, batch: Batch) -> tuple[dict[str, int], dict[str, int]]:
         with writing(self._engine) as connection:
             ids = self._identify(connection, batch)
             self._write_seen(connection, batch.seen.values(), ids)
-            digests = {}
+            digests: dict[str, int] = {}
             for turn in zip_longest(*batch.described.values()):
                 digests.update(self._write_described(connection, [one for one in turn if one is not None], ids))
+            for seen in batch.seen.values():  # after the evidence: until then the device may have been another machine
+                if seen.last is not None:
+                    self._matcher.touch(seen.device.id, seen.last)
             if batch.plans:
                 connection.execute(delete(PLAN).where(PLAN.c.device_id.in_([ids[key] for key in batch.plans])))
                 connection.execute(insert(PLAN), [{"device_id": ids[key], "data": data} for key, data in batch.plans.items()])
             if batch.forgotten:
                 connection.execute(_FORGET, [{"key_id": ids[key], "when": when} for key, when in batch.forgotten.items()])
-        self._ids.update(ids)
-        self._digests.update(digests)
+        return ids, digests
 
     def _identify(self, connection: Connection, batch: Batch) -> dict[str, int]:
         """The ids of the batch's devices; those that are new get a row."""
@@ -129,6 +143,10 @@ class Store:
         complete = [{"key_id": ids[one.device.id], "when": one.when} for one in described if one.complete]
         if complete:
             connection.execute(_DESCRIBE, complete)
+        self._matcher.observe(
+            connection,
+            [(ids[one.device.id], evidence(one.device, one.facts, one.when)) for one, _ in changed if one.facts and one.complete],
+        )
         return digests
 
     def _known(

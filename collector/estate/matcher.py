@@ -1,0 +1,169 @@
+"""Identity at work: each device's evidence is matched with the machines known, inside the writer's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from .evidence import Evidence
+from .identity import Decision, Known, Sighting, Verdict, match
+from .schema import ACT, DEVICE, DOUBT, EVIDENCE, MACHINE, SIGHTING
+
+
+class Matcher:
+    """Keeps in memory what matching needs and writes what it comes to. Used by one thread."""
+
+    def __init__(self) -> None:
+        self._known: Known | None = None
+        self._acts: tuple[int, int] = (0, 0)
+
+    def forget(self) -> None:
+        """The transaction was not committed: what is in memory is read again."""
+        self._known = None
+
+    def touch(self, source: str, when: float) -> None:
+        """The device answered; the evidence need not be asked for that."""
+        if self._known is not None and (sighting := self._known.current(source)) is not None:
+            sighting.last = when
+
+    def observe(self, connection: Connection, seen: Iterable[tuple[int, Evidence]]) -> list[Decision]:
+        """Take in the evidence of devices (with their ids in the database); the decisions, where one was needed."""
+        known = self._refreshed(connection)
+        decisions = []
+        rows: list[dict[str, Any]] = []
+        for device_id, evidence in seen:
+            own = known.current(evidence.source)
+            if own is not None and _same(own, evidence):
+                own.last = evidence.time
+                continue
+            decision = match(evidence, known)
+            decisions.append(decision)
+            machine = decision.machine
+            if decision.verdict is not Verdict.SAME or machine is None:
+                machine = _new_machine(connection, evidence.time)
+                if decision.verdict is Verdict.ASK and decision.machine is not None:
+                    _ask(connection, machine, decision, evidence.time)
+            if own is not None and own.machine == machine:
+                self._renew(connection, known, own, evidence, rows)
+                continue
+            if own is not None:
+                _update(connection, own.id, last_seen=own.last, ended=evidence.time)
+            earlier = next((one for one in known.sightings(machine) if one.source == evidence.source), None)
+            if earlier is not None:
+                known.add_current(earlier)
+                self._renew(connection, known, earlier, evidence, rows)
+                _update(connection, earlier.id, ended=None, reasons=_dump(decision))
+            else:
+                known.add(_new_sighting(connection, device_id, machine, evidence, decision))
+                sighting = known.current(evidence.source)
+                assert sighting is not None
+                rows += _said(sighting.id, evidence.values, evidence.time)
+        if rows:
+            connection.execute(insert(EVIDENCE), rows)
+        return decisions
+
+    def _renew(
+        self, connection: Connection, known: Known, sighting: Sighting, evidence: Evidence, rows: list[dict[str, Any]]
+    ) -> None:
+        """The same machine says something else."""
+        gone, back = [], []
+        fresh = {}
+        for kind, values in evidence.values.items():
+            before = sighting.said.get(kind, frozenset())
+            former = sighting.former.get(kind, set())
+            gone += [(kind, value) for value in before - values]
+            back += [(kind, value) for value in (values - before) & former]
+            fresh[kind] = values - before - former
+        rows += _said(sighting.id, fresh, evidence.time)
+        for pairs, ended in ((gone, evidence.time), (back, None)):
+            if pairs:
+                connection.execute(_END.values(ended=ended), [{"s": sighting.id, "k": kind, "v": value} for kind, value in pairs])
+        known.renew(sighting, evidence)
+        _update(connection, sighting.id, unit=evidence.unit, address=evidence.address, last_seen=evidence.time)
+
+    def _refreshed(self, connection: Connection) -> Known:
+        """What is known, read again when people have merged, split or undone something since."""
+        acts = connection.execute(select(func.count(), func.count(ACT.c.undone))).one()
+        if self._known is None or tuple(acts) != self._acts:
+            self._known = load(connection)
+            self._acts = (acts[0], acts[1])
+        return self._known
+
+
+def load(connection: Connection) -> Known:
+    """All machines as the database knows them."""
+    known = Known()
+    said: dict[int, dict[str, set[str]]] = {}
+    former: dict[int, dict[str, set[str]]] = {}
+    for sighting_id, kind, value, ended in connection.execute(
+        select(EVIDENCE.c.sighting_id, EVIDENCE.c.kind, EVIDENCE.c.value, EVIDENCE.c.ended)
+    ):
+        (said if ended is None else former).setdefault(sighting_id, {}).setdefault(kind, set()).add(value)
+    columns = (SIGHTING.c.id, SIGHTING.c.machine_id, SIGHTING.c.unit, SIGHTING.c.address, SIGHTING.c.last_seen, SIGHTING.c.ended)
+    query = select(DEVICE.c.key, DEVICE.c.last_seen.label("answered"), *columns).join_from(SIGHTING, DEVICE)
+    for row in connection.execute(query.order_by(SIGHTING.c.id)):
+        values = {kind: frozenset(some) for kind, some in said.get(row.id, {}).items()}
+        last = row.last_seen if row.ended is not None or row.answered is None else max(row.answered, row.last_seen)
+        sighting = Sighting(row.id, row.machine_id, row.key, row.unit, row.address, last, values, former.get(row.id, {}))
+        known.add(sighting, current=row.ended is None)
+    for one, other in connection.execute(
+        select(ACT.c.one, ACT.c.other).where(ACT.c.undone.is_(None), ACT.c.what.in_(("apart", "split")))
+    ):
+        known.set_apart(one, other)
+    return known
+
+
+_END = update(EVIDENCE).where(
+    EVIDENCE.c.sighting_id == bindparam("s"), EVIDENCE.c.kind == bindparam("k"), EVIDENCE.c.value == bindparam("v")
+)
+
+
+def _same(sighting: Sighting, evidence: Evidence) -> bool:
+    """Does the evidence say nothing but what is known of the sighting?"""
+    if sighting.unit != evidence.unit or sighting.address != evidence.address:
+        return False
+    return all(sighting.said.get(kind) == values for kind, values in evidence.values.items())
+
+
+def _new_machine(connection: Connection, when: float) -> int:
+    result = connection.execute(insert(MACHINE), {"created": when})
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
+def _new_sighting(connection: Connection, device_id: int, machine: int, evidence: Evidence, decision: Decision) -> Sighting:
+    result = connection.execute(
+        insert(SIGHTING),
+        {
+            "device_id": device_id, "machine_id": machine, "unit": evidence.unit, "address": evidence.address,
+            "first_seen": evidence.time, "last_seen": evidence.time, "reasons": _dump(decision),
+        },
+    )  # fmt: skip
+    assert result.inserted_primary_key is not None
+    id_ = int(result.inserted_primary_key[0])
+    return Sighting(id_, machine, evidence.source, evidence.unit, evidence.address, evidence.time, dict(evidence.values))
+
+
+def _ask(connection: Connection, machine: int, decision: Decision, when: float) -> None:
+    row = {"machine_id": machine, "other_id": decision.machine, "asked": when, "points": decision.points}
+    connection.execute(insert(DOUBT), {**row, "reasons": _dump(decision)})
+
+
+def _update(connection: Connection, sighting: int, **values: Any) -> None:
+    connection.execute(update(SIGHTING).where(SIGHTING.c.id == sighting).values(**values))
+
+
+def _said(sighting: int, values: Mapping[str, Iterable[str]], when: float) -> list[dict[str, Any]]:
+    return [
+        {"sighting_id": sighting, "kind": kind, "value": value, "first_seen": when}
+        for kind, some in values.items()
+        for value in some
+    ]
+
+
+def _dump(decision: Decision) -> str:
+    """A decision's reasons; those of a decision for a new machine speak of the one that came nearest."""
+    return json.dumps([decision.verdict.value, decision.machine, decision.points, decision.reasons], ensure_ascii=False)
