@@ -16,7 +16,7 @@ from . import exporter, farm, process, work
 
 def contest(proto: str, bar: float, quick: bool) -> dict[str, Any]:
     """Interleaved rounds on the first core, devices on the second; the row of the median ratio."""
-    devices, rounds, cycles = (((500, 3, 15) if proto == "v2c" else (300, 3, 8)) if quick else (1000, 5, 5))
+    devices, rounds, cycles = ((500, 3, 15) if proto == "v2c" else (300, 3, 8)) if quick else (1000, 5, 5)
     process.stand_aside()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)

@@ -19,7 +19,7 @@ UNIT_SIZE = 18
 
 
 class Form(NamedTuple):
-    """How much load for how long: `devices` each polled every `interval` seconds, `cycles` of them counted."""
+    """How much load for how long: `devices` each polled every `interval` seconds, `cycles` of them counted once all are up."""
 
     devices: int
     interval: float
@@ -27,7 +27,7 @@ class Form(NamedTuple):
 
 
 FULL = Form(13_000, 60.0, 10)
-QUICK = Form(2_000, 9.2, 6)
+QUICK = Form(2_000, 9.2, 2)
 
 
 class Fleet(NamedTuple):
@@ -103,8 +103,10 @@ def running(
     loss: int = 0,
     delay_ms: float = 0,
     trace: Path | None = None,
+    core: int | None = None,
 ) -> Iterator[Fleet]:
-    """The devices on the second core, the collector on the first; all of it ends with the block, which makes a trace whole."""
+    """The devices on the second core, the collector on the first (or on `core`); all of it ends with the block, which makes a
+    trace whole."""
     process.stand_aside()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -121,7 +123,11 @@ def running(
             with (directory / "log").open("w+") as log:
                 started = time.monotonic()
                 collector = subprocess.Popen(
-                    process.pinned(process.cores()[0], words), stderr=log, stdout=log, text=True, cwd=directory
+                    process.pinned(process.cores()[0] if core is None else core, words),
+                    stderr=log,
+                    stdout=log,
+                    text=True,
+                    cwd=directory,
                 )
                 try:
                     process.wait_for_http(f"http://127.0.0.1:{web}/health", 60.0)

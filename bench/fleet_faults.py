@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import time
 from collections import Counter
@@ -13,6 +14,8 @@ from . import farm, fleet, work
 DEAD, LOSS = 50, 20
 """In thousandths."""
 MOST_REQUESTS = 3
+LONGEST = 1.5
+"""A living device that is polled every interval is never silent for longer than this many of them."""
 
 
 def run(quick: bool) -> dict[str, Any]:
@@ -24,24 +27,30 @@ def run(quick: bool) -> dict[str, Any]:
         trace = Path(name) / "trace"
         with fleet.running(form, dead=DEAD, loss=LOSS, trace=trace) as collector:
             collector.wait_until_up(int(len(living) * 0.99), 360)
-            time.sleep(2 * form.interval)  # until the dead ones are known to be dead
+            time.sleep(0 if quick else 2 * form.interval)  # until the plans of the last ones have settled
             before = collector.health()
             began = time.monotonic()
             collector.spend()
             after = collector.health()
         exchanges = farm.exchanges(trace)
     overruns = int(_change(before, after, "haidang_collector_cycle_overruns_total"))
-    unpolled = crowded = 0
+    by_device: dict[str, list[float]] = {address: [began] for address in living}
+    crowded = 0
     for cycle in range(form.cycles):
         start = began + cycle * form.interval
         within = [one for one in exchanges if start <= one.time < start + form.interval]
-        answered = {one.address for one in within if one.answered}
         asked = Counter(one.address for one in within if one.address not in living)
-        missing = living - answered
-        unpolled += len(missing)
         crowded += sum(count > MOST_REQUESTS for count in asked.values())
-        print(f"cycle {cycle}: {len(within)} requests, {len(missing)} living devices without an answer, "
-              f"{len(asked)} dead ones asked, at most {max(asked.values(), default=0)} times", flush=True)  # fmt: skip
+        for one in within:
+            if one.answered and one.address in living:
+                by_device[one.address].append(one.time)
+        print(
+            f"cycle {cycle}: {len(within)} requests, {len(asked)} dead ones asked, at most {max(asked.values(), default=0)} times"
+        )
+    ended = began + form.cycles * form.interval
+    silences = [max(after - before for before, after in itertools.pairwise([*times, ended])) for times in by_device.values()]
+    unpolled = sum(silence > LONGEST * form.interval for silence in silences)
+    print(f"longest silence of a living device: {max(silences):.1f} s", flush=True)
     value = {"overruns": overruns, "living not polled": unpolled, "dead asked too often": crowded}
     return {
         "value": value,
