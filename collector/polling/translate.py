@@ -204,6 +204,9 @@ def _volume(rule: Rule, compiler: Compiler) -> Maker:
         size, used, free = (
             gauges[key].read(columns, row, out.pinned) if key in gauges else None for key in ("size", "used", "free")
         )
+        if size is None and used is not None and free is not None:
+            # Pools that tell used and free alone: their sum stays, so it is worked out when the device is learnt.
+            size = Measure(used.value + free.value, None, 1, 0, None, None)
         if size is not None and size.value <= 0:
             size = None
         if used is None and free is not None and size is not None and free.value <= size.value:
