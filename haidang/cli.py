@@ -15,6 +15,8 @@ COMMANDS = {
     "walk": "walk",
     "check": "check",
     "password": "password",
+    "profile": "profile",
+    "mib": "mib",
     "export": "export",
     "simulate": "simulate.command",
 }

@@ -17,8 +17,8 @@ from collector.polling.learn import learn
 from collector.polling.translate import translate
 from config.errors import ConfigError
 from config.profiles import Profiles
-from exporters.files import probe_document
 from exporters.device import device_page
+from exporters.files import probe_document
 from snmp.client import Client, Target
 from snmp.security import Community
 

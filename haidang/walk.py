@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import ConfigError
-from snmp import ber, session
+from snmp import session
 from snmp.client import Client
 from snmp.errors import SnmpError
-from snmp.message import VarBind
 from snmp.oid import OID
 
+from . import snmprec
 from .target import add_arguments, target
 
 PROGRESS = 500
@@ -56,7 +56,7 @@ async def _walk(args: argparse.Namespace, root: OID) -> int:
         answers = session.walk(client, device, root)
     try:
         async for binding in answers:
-            out.write(snmprec(binding) + "\n")
+            out.write(snmprec.line(binding) + "\n")
             count += 1
             if args.output and sys.stderr.isatty() and count % PROGRESS == 0:
                 print(f"\r{count} objects, at {binding.oid}", end="", file=sys.stderr, flush=True)
@@ -72,13 +72,3 @@ async def _walk(args: argparse.Namespace, root: OID) -> int:
         print(f"haidang walk: {said}" + (f"; the {count} objects before that are kept" if count else ""), file=sys.stderr)
     return 1 if said or not count else 0
 
-
-def snmprec(binding: VarBind) -> str:
-    """One line ``oid|tag|value`` of the snmprec format: decimal tag, x behind it when the value is in hexadecimal."""
-    value, tag = binding.value, str(binding.tag)
-    if isinstance(value, bytes):
-        if binding.tag == ber.IP_ADDRESS and len(value) == 4:
-            return f"{binding.oid}|{tag}|{'.'.join(map(str, value))}"
-        plain = value.isascii() and value.decode("ascii").isprintable() and b"|" not in value
-        return f"{binding.oid}|{tag}|{value.decode()}" if plain else f"{binding.oid}|{tag}x|{value.hex()}"
-    return f"{binding.oid}|{tag}|{'' if value is None else value}"
