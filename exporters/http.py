@@ -137,8 +137,6 @@ class Site:
             return _no_such_unit(unit)
         policy = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
         return HTMLResponse(html, headers={**_HEADERS, **_FRESH, **policy})
-            html, headers={**_HEADERS, **_FRESH, "Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
-        )
 
 
 def _no_such_unit(unit: str) -> Response:
