@@ -171,7 +171,7 @@ def score(size: int, form: str, seed: int, path: Path) -> dict[str, Any]:
 
 def run(quick: bool) -> dict[str, Any]:
     """The row `identity`: value is missed merges in percent; `ok` needs no wrong merge as well."""
-    size, seeds = (2_000, (1,)) if quick else (10_000, (1, 2, 3))
+    size, seeds = (5_000, (1,)) if quick else (10_000, (1, 2, 3))
     worst, wrong = 0.0, 0
     for form in ("agent", "plain", "mixed"):
         total: Counter[str] = Counter()

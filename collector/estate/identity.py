@@ -17,7 +17,7 @@ from .evidence import Evidence, Values
 
 SAME = 8.0
 """From so many points on it is the same machine."""
-ASK = 4.0
+ASK = 3.0
 """From so many points on a person is asked."""
 LEAD = 3.0
 """The best machine must be this far ahead of the second, or a person is asked."""
@@ -52,8 +52,8 @@ AGREES: Mapping[str, Rule] = {
 MORE_MACS = 1.0
 """For each further address in common, up to four: a whole row of ports moves with its switch only."""
 IMAGE = ("uuid", "machine", "engine", "name")
-IMAGE_LIMIT = 7.0
-"""All that a disk image carries counts at most so much together, less than `SAME`."""
+IMAGE_LIMIT = 6.0
+"""All that a disk image carries counts at most so much together: even in the same office less than `SAME`."""
 CONTRADICTS: Mapping[str, Rule] = {
     "serial": Rule(-20, "one machine has one serial"),
     "board": Rule(-8, "another board is another machine, or a repair"),

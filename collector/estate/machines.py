@@ -179,7 +179,7 @@ class Machines:
             assert result.inserted_primary_key is not None
             return _do(connection, SPLIT, who, when, machine, int(result.inserted_primary_key[0]), moved)
 
-    def undo(self, act: int | None, who: str, when: float) -> Act:
+    def undo(self, act: int | None, when: float) -> Act:
         """Take back an act, the last one when none is named; raises IdentityError when a later one builds on it."""
         with self._writing() as connection:
             query = select(ACT).where(ACT.c.undone.is_(None) if act is None else ACT.c.id == act)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collector.estate.inventory import Inventory
+from collector.model import Device, Facts, Interface, State
+from haidang import device
+
+NOW = 1_700_000_000.0
+PORTS = (Interface(1, "eth0", type=6, mac="00:1b:21:01:02:03"),)
+FACTS = Facts(name="ketoan-01", uuid="4c4c4544-0031-3510-8052-b4c04f4a3332", interfaces=PORTS)
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def haidang(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command on an inventory with two machines in doubt, `a` (number 1) and `b` (number 2)."""
+    config = tmp_path / "haidang.toml"
+    config.touch()
+    inventory = Inventory.open(f"sqlite:///{tmp_path}/state/haidang.db")
+    first = Device("a", "10.0.0.1", 161, "public", "office")
+    for number, (one, facts) in enumerate(
+        (
+            (first, FACTS),
+            (
+                replace(first, id="b", address="10.0.0.2"),
+                replace(FACTS, interfaces=(replace(PORTS[0], mac="00:1b:21:77:88:99"),)),
+            ),
+        )
+    ):
+        inventory.seen(one, NOW + number * 86400, State.UP)
+        inventory.described(one, facts, NOW + number * 86400)
+        assert inventory.flush()
+    inventory.close()
+
+    def call(*words: str) -> tuple[int, str, str]:
+        parser = argparse.ArgumentParser()
+        device.add_parser(parser.add_subparsers())
+        args = parser.parse_args(["device", *words, "--config", str(config)])
+        code = args.func(args)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_why(haidang: Command) -> None:
+    """`why` shows a machine's devices, its evidence with dates, every point that decided, and what is asked."""
+    code, out, _ = haidang("why", "b")
+    assert code == 0
+    lines = [line.strip() for line in out.splitlines()]
+    assert lines[0].startswith("machine 2, known since 2023-11-15 ") or lines[0].startswith("machine 2, known since 2023-11-1")
+    assert any(line.startswith("device b at 10.0.0.2, unit office, since ") for line in lines)
+    assert "perhaps machine 1: a person is asked with 3 points" in lines
+    assert "-4 mac: 001b21778899 is not 001b21010203" in lines
+    assert any(line.startswith("mac      001b21778899, since ") and line.endswith(", by b") for line in lines)
+    assert any(line.endswith("are machines 2 and 1 one?") for line in lines)
+
+
+def test_a_question_answered_and_taken_back(haidang: Command) -> None:
+    """A question is answered by merge or apart, shown by `why`, and open again after undo."""
+    assert "are machines 2 and 1 one?" in haidang("doubts")[1]
+    code, out, _ = haidang("merge", "1", "b")
+    assert code == 0
+    assert out.startswith("act 1: machine 2 merged into 1 by ")
+    assert haidang("doubts")[1] == "no open question\n"
+    out = haidang("why", "b")[1]
+    assert out.startswith("machine 1,")
+    assert "act 1: machine 2 merged into 1" in out
+    assert haidang("undo")[1].startswith("undone: act 1: machine 2 merged into 1")
+    assert "are machines 2 and 1 one?" in haidang("doubts")[1]
+    assert haidang("apart", "a", "b")[1].startswith("act 2: machines 1 and 2 set apart by ")
+    assert haidang("doubts")[1] == "no open question\n"
+
+
+def test_split(haidang: Command) -> None:
+    """`split` makes a machine of devices that were merged."""
+    haidang("merge", "a", "b")
+    assert haidang("split", "b")[1].startswith("act 2: machine 3 split from 1 by ")
+    assert haidang("why", "b")[1].startswith("machine 3,")
+
+
+def test_mistakes(haidang: Command) -> None:
+    """What cannot be done gives one line on standard error and exit code 1."""
+    for words in (("why", "nobody"), ("merge", "a", "a"), ("undo",), ("split", "a")):
+        code, out, err = haidang(*words)
+        assert (code, out) == (1, "")
+        assert err.startswith("haidang: ") and err.count("\n") == 1
