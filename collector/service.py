@@ -98,7 +98,7 @@ class Service:
         opened = open_credential(credential)
         line = self._line(unit)
         if old is not None and old.device == device and old.target.credential == opened:
-            old.target.timeout, old.target.retries, old.target.pace = unit.timeout, unit.retries, line.pace
+            old.target.timeout, old.target.retries, old.target.line = unit.timeout, unit.retries, line
             return old
         target = Target(
             self._names.get(one.address, one.address),
@@ -107,7 +107,7 @@ class Service:
             context=credential.context.encode(),
             timeout=unit.timeout,
             retries=unit.retries,
-            pace=line.pace,
+            line=line,
         )
         watch = Watch(device, target)
         if old is not None:

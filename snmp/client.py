@@ -2,7 +2,8 @@
 
 A request is a callback, not a task: `Client.submit` sends and returns, and `done` is called once with the answer or an
 `SnmpError`. `snmp.session` puts coroutines on top. Every answer must come from the address and port that were asked,
-bear the request's id and, in v3, the engine that was asked and a valid digest; all else is dropped and counted.
+bear the request's id and, in v3, the engine that was asked and a valid digest; all else is dropped and counted, and
+mentioned when in the end nothing better came.
 """
 
 from __future__ import annotations
@@ -13,124 +14,25 @@ import heapq
 import os
 import random
 import socket
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 
-from . import ber, message
+from . import message, sockets
 from .errors import DecodeError, SnmpError, Timeout, Unreachable
 from .message import Pdu
-from .security import Community, Security, secure
-from .usm import User
+from .target import Credential, Done, Line, Pending, Request, Target
+
+__all__ = ["Client", "Counters", "Credential", "Done", "Line", "Pending", "Request", "Target"]
 
 FIRST_ID, LAST_ID = 0x01000000, 0x7FFFFFFF
 """Request ids that take exactly four octets, so that the rest of a request can be encoded beforehand."""
-RECEIVE_BUFFER = 8 << 20
 BATCH = 256
 """Datagrams taken from the socket before the event loop gets its turn."""
-_IP_RECVERR, _IPV6_RECVERR = 11, 25
-_MSG_ERRQUEUE = 0x2000
-
+REDISCOVERIES = 3
+"""Times a request is sent again because the device's engine became known or changed."""
+_STRANGERS = 1024
 _random = random.random
-Credential = Community | User
-Done = Callable[[Pdu | SnmpError, "Pending"], None]
-
-
-class Request:
-    """An encoded request that can be sent to any number of devices, any number of times."""
-
-    __slots__ = ("tail", "type")
-
-    def __init__(self, kind: int, names: bytes, non_repeaters: int = 0, max_repetitions: int = 0) -> None:
-        """`names` is `message.encode_names(...)`; the two counts matter for GETBULK alone."""
-        self.type = kind
-        self.tail = ber.encode_integer(non_repeaters) + ber.encode_integer(max_repetitions) + ber.tlv(ber.SEQUENCE, names)
-
-
-class Target:
-    """One device as the client sees it: where it is, how to speak to it, and how fast it answers.
-
-    The round trip is estimated as in RFC 6298 section 2 (seconds); `pace` gives the seconds a packet of so many bytes
-    must still wait for its line.
-    """
-
-    __slots__ = (
-        "address",
-        "context",
-        "credential",
-        "family",
-        "pace",
-        "retries",
-        "rttvar",
-        "security",
-        "sockaddr",
-        "srtt",
-        "timeout",
-    )
-
-    def __init__(
-        self,
-        address: str,
-        port: int,
-        credential: Credential,
-        *,
-        context: bytes = b"",
-        timeout: float = 2.0,
-        retries: int = 2,
-        pace: Callable[[int], float] | None = None,
-    ) -> None:
-        self.locate(address, port)
-        self.credential = credential
-        self.context = context
-        self.security: Security = secure(credential, context)
-        self.timeout = timeout
-        self.retries = retries
-        self.pace = pace
-        self.srtt = 0.0
-        self.rttvar = 0.0
-
-    def locate(self, address: str, port: int) -> None:
-        """Set where the device is: an IPv4 or IPv6 address and a UDP port."""
-        self.address = address
-        self.sockaddr: tuple[str, int] | tuple[str, int, int, int]
-        self.sockaddr = (address, port, 0, 0) if ":" in address else (address, port)
-        self.family: int = socket.AF_INET6 if ":" in address else socket.AF_INET
-
-    def measured(self, rtt: float) -> None:
-        """Take a round trip in seconds into the estimate (RFC 6298 sections 2.2, 2.3)."""
-        if self.srtt:
-            self.rttvar += (abs(self.srtt - rtt) - self.rttvar) / 4
-            self.srtt += (rtt - self.srtt) / 8
-        else:
-            self.srtt, self.rttvar = rtt, rtt / 2
-
-    def patience(self) -> float:
-        """Seconds to wait for a first answer: the estimate within [0.2 s, `timeout`], `timeout` when nothing is known.
-
-        The floor is not RFC 6298's second: an agent delays no acknowledgement, but weak ones think for a while.
-        """
-        if not self.srtt:
-            return self.timeout
-        return min(max(self.srtt + 4 * self.rttvar, 0.2, 1.5 * self.srtt), self.timeout)
-
-
-class Pending:
-    """A request under way; `mark` is whatever number the asker gave it."""
-
-    __slots__ = ("data", "done", "due", "id", "mark", "rediscoveries", "request", "sent", "target", "tries")
-
-    def __init__(self, target: Target, request: Request, done: Done, request_id: int, mark: int) -> None:
-        self.mark = mark
-        self.target = target
-        self.request = request
-        self.done = done
-        self.id = request_id
-        self.tries = 0
-        self.rediscoveries = 0
-        self.sent = 0.0
-        self.due = 0.0
-        self.data = b""
 
 
 @dataclass(slots=True)
@@ -160,6 +62,9 @@ class Client:
         self._events: list[tuple[float, int]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._wakes = 0.0
+        self._strange: dict[tuple[str, int], tuple[float, bool, str]] = {}
+        """By source: when it sent what answers nothing, whether that was no SNMP at all, and what was wrong with it."""
+        self._closed = False
 
     # -- asking
 
@@ -174,55 +79,66 @@ class Client:
 
     def cancel(self, pending: Pending) -> None:
         """Forget a request: its `done` will not be called."""
-        self._pending.pop(pending.id, None)
+        if self._pending.pop(pending.id, None) is not None and pending.target.pilot is pending:
+            self._release(pending.target)
 
     def _dispatch(self, pending: Pending) -> None:
         """Send now, or when the line has room."""
-        target = pending.target
+        line = pending.target.line
         now = monotonic()
-        try:
-            pending.data = target.security.wrap(pending.request, pending.id, now)
-        except SnmpError as e:
-            self._soon(pending, e)
-            return
-        if target.pace is not None and (wait := target.pace(len(pending.data))) > 0:
-            pending.sent = 0.0
+        if line is not None and (wait := line.pace(len(pending.request.tail) + pending.target.security.overhead)) > 0:
+            pending.waiting = True
             self._at(now + wait, pending)
         else:
             self._send(pending, now)
 
     def _send(self, pending: Pending, now: float) -> None:
-        target, data = pending.target, pending.data
+        target = pending.target
+        pending.waiting = False
+        try:
+            pending.data = data = target.security.wrap(pending.request, pending.id, now)
+        except SnmpError as e:
+            self._soon(pending, e)
+            return
         pending.tries += 1
         pending.sent = now
-        sock = self._sockets.get(target.family) or self._socket(target.family)
+        if not pending.began:
+            pending.began = now
         try:
+            sock = self._sockets.get(target.family) or self._socket(target.family)
             sock.sendto(data, target.sockaddr)
         except OSError as e:
-            if not self._sent_after_all(sock, pending, e):
+            if not self._sent_after_all(pending, e):
                 return
         self.counters.sent += 1
         self.counters.bytes_sent += len(data)
-        # back-off doubles with each try (RFC 6298 section 5.5); the jitter keeps devices behind one line apart
-        patience = target.patience() * (1 << (pending.tries - 1))
-        self._at(now + min(patience, 4 * target.timeout) * (1.0 + 0.1 * _random()), pending)
+        # the jitter keeps devices behind one line apart
+        self._at(now + target.patience(pending.tries) * (1.0 + 0.1 * _random()), pending)
 
-    def _sent_after_all(self, sock: socket.socket, pending: Pending, error: OSError) -> bool:
+    def _sent_after_all(self, pending: Pending, error: OSError) -> bool:
         """Deal with a failed sendto: False when the request has failed with it."""
-        if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS):
-            return True  # the send buffer is full: the retry will find room
-        if self._take_errors(sock):
+        target = pending.target
+        sock = self._sockets.get(target.family)
+        for _ in range(BATCH):
+            if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS):
+                return True  # the send buffer is full: the retry will find room
+            if sock is None or not self._take_errors(sock):
+                break
             # the error was an earlier packet's (IP_RECVERR reports it at the next call): send again
             try:
-                sock.sendto(pending.data, pending.target.sockaddr)
+                sock.sendto(pending.data, target.sockaddr)
                 return True
             except OSError as again:
                 error = again
-        self._soon(pending, _unreachable(pending.target, error))
+        self._soon(pending, _unreachable(target, error))
         return False
 
     def _socket(self, family: int) -> socket.socket:
-        sock = self._sockets[family] = _open(family)
+        if self._closed:
+            raise OSError(errno.EBADF, "the client is closed")
+        if family == socket.AF_UNSPEC:
+            raise OSError(errno.EADDRNOTAVAIL, "no address is known for this name")
+        sock = self._sockets[family] = sockets.open_socket(family)
         self.loop.add_reader(sock, self._readable, sock)
         return sock
 
@@ -241,34 +157,79 @@ class Client:
         self._timer = self.loop.call_at(self._wakes, self._tick)
 
     def _tick(self) -> None:
-        now = monotonic() + 0.001
+        now = monotonic()
         self._timer = None
         events = self._events
-        while events and events[0][0] <= now:
-            when, request_id = heapq.heappop(events)
-            pending = self._pending.get(request_id)
-            if pending is None or pending.due != when:
-                continue  # answered, or sent again since
-            if not pending.sent:
-                self._send(pending, now)
-            elif pending.tries <= pending.target.retries:
+        try:
+            while events and events[0][0] <= now + 0.001:
+                when, request_id = heapq.heappop(events)
+                pending = self._pending.get(request_id)
+                if pending is None or pending.due != when:
+                    continue  # answered, or sent again since
+                if pending.waiting:
+                    self._send(pending, now)
+                else:
+                    self._overdue(pending)
+            while events and events[0][1] not in self._pending:  # answered meanwhile
+                heapq.heappop(events)
+        finally:
+            if events and self._timer is None:
+                self._arm()
+
+    def _overdue(self, pending: Pending) -> None:
+        """No answer in time: ask again, or give up.
+
+        While a device is silent altogether only one request, its pilot, is asked again, and the others wait for what
+        comes of that: a device that died costs the retries of one request.
+        """
+        target = pending.target
+        heard = target.heard >= pending.sent
+        if pending.tries > target.retries:
+            self.counters.timeouts += 1
+            self._finish(pending, self._silence(pending))
+        elif heard or target.pilot is None or target.pilot is pending:
+            if not heard:
+                target.pilot = pending
+            self.counters.retries += 1
+            self._dispatch(pending)
+        else:
+            pending.due = inf
+            if target.parked is None:
+                target.parked = []
+            target.parked.append(pending)
+
+    def _release(self, target: Target, error: Timeout | None = None) -> None:
+        """The pilot was answered, or gave up with `error`: so do those that waited for it."""
+        parked, target.parked, target.pilot = target.parked, None, None
+        for pending in parked or ():
+            if pending.id not in self._pending:
+                continue
+            if error is not None:
+                self.counters.timeouts += 1
+                self._finish(pending, error)
+            else:
                 self.counters.retries += 1
                 self._dispatch(pending)
-            else:
-                self.counters.timeouts += 1
-                target = pending.target
-                waited = f"no answer from {target.address} port {target.sockaddr[1]} after {pending.tries} tries"
-                self._finish(pending, Timeout(waited))
-        while events and events[0][1] not in self._pending:  # answered meanwhile
-            heapq.heappop(events)
-        if events and self._timer is None:
-            self._arm()
+
+    def _silence(self, pending: Pending) -> SnmpError:
+        """What to say when no acceptable answer came."""
+        target = pending.target
+        where = f"{target.address} port {target.sockaddr[1]}"
+        when, garbage, strange = self._strange.pop(target.sockaddr[:2], (-inf, False, ""))
+        if when < pending.began:
+            garbage, strange = False, ""
+        if garbage:
+            return DecodeError(f"{where} answers with what is no SNMP message: {strange}")
+        times = "once" if pending.tries == 1 else f"{pending.tries} times"
+        return Timeout("; ".join(filter(None, (f"no answer from {where}, asked {times}", pending.note or strange))))
 
     def _soon(self, pending: Pending, error: SnmpError) -> None:
         self.loop.call_soon(self._finish, pending, error)
 
-    def _finish(self, pending: Pending, answer: Pdu | SnmpError) -> None:
+    def _finish(self, pending: Pending, answer: SnmpError) -> None:
         if self._pending.pop(pending.id, None) is not None:
+            if pending.target.pilot is pending:
+                self._release(pending.target, answer if isinstance(answer, Timeout) else None)
             pending.done(answer, pending)
 
     # -- answers
@@ -289,22 +250,27 @@ class Client:
             counters.bytes_received += len(data)
             try:
                 self._answered(data, source)
-            except DecodeError:
+            except DecodeError as e:
                 counters.malformed += 1
+                self._wonder(source, True, str(e))
 
     def _answered(self, data: bytes, source: tuple[str, int]) -> None:
         request_id = message.peek_id(data)
         pending = self._pending.get(request_id)
-        if pending is None or not pending.sent:
+        if pending is None or not pending.tries:
             self.counters.unexpected += 1
+            self._wonder(source, False, "what it sent bears the id of no request under way: late answers, or wrong ones")
             return
         target = pending.target
         if source != target.sockaddr and not _same(source, target):
             self.counters.unexpected += 1
+            pending.note = f"an answer came from {source[0]} port {source[1]}, which was not asked"
             return
         now = monotonic()
+        if target.line is not None:
+            target.line.carried(len(data))
         try:
-            answer = target.security.unwrap(data, pending.id, now)
+            answer = target.security.unwrap(data, request_id, now)
         except DecodeError as e:
             # from the right place with the right id: the device itself speaks garbage
             self.counters.malformed += 1
@@ -313,40 +279,59 @@ class Client:
         except SnmpError as e:
             self._finish(pending, e)
             return
-        if pending.tries == 1:  # Karn's algorithm: after a retry nobody knows which try was answered
+        if answer is None:
+            self.counters.unexpected += 1
+            pending.note = target.security.mismatch
+            return
+        if pending.tries == 1:
             target.measured(now - pending.sent)
+        else:
+            target.unmeasured()
+        target.heard = now
+        if target.pilot is not None:
+            self._release_others(target, pending)
         if type(answer) is Pdu:
             del self._pending[request_id]
             pending.done(answer, pending)
-        elif answer is None:
-            self.counters.unexpected += 1
         else:
-            self._ask_again(pending)
+            self._ask_again(pending, now)
 
-    def _ask_again(self, pending: Pending) -> None:
+    def _release_others(self, target: Target, answered: Pending) -> None:
+        if target.parked is not None and answered in target.parked:
+            target.parked.remove(answered)
+        self._release(target)
+
+    def _ask_again(self, pending: Pending, now: float) -> None:
         """The device's engine is known now, or known anew: the request itself can be sent, a bounded number of times."""
+        target = pending.target
+        if target.security.current(pending.data, now):
+            # a Report's copy, or a device that reports what it was just told: sending the same again would change nothing
+            self.counters.unexpected += 1
+            pending.note = f"{target.address} reports its engine or time again and again"
+            return
         pending.rediscoveries += 1
-        if pending.rediscoveries > 3:
-            self._finish(pending, Timeout(f"{pending.target.address} keeps changing its engine ID or clock"))
+        if pending.rediscoveries > REDISCOVERIES:
+            self._finish(pending, Timeout(f"{target.address} keeps changing its engine ID or clock"))
         else:
             pending.tries = 0
             self._dispatch(pending)
 
+    def _wonder(self, source: tuple[str, int], garbage: bool, what: str) -> None:
+        """Remember what answers nothing: should its sender stay silent otherwise, this is why."""
+        if len(self._strange) >= _STRANGERS:
+            self._strange.clear()
+        self._strange[source[:2]] = (monotonic(), garbage, what)
+
     def _take_errors(self, sock: socket.socket) -> bool:
-        """Read the socket's error queue (ICMP errors, with the packet they answer); was there any?"""
+        """Fail the requests that ICMP errors answer; were there any?"""
         any_error = False
-        while sys.platform == "linux":
-            try:
-                data, ancillary, _, _ = sock.recvmsg(65535, 512, _MSG_ERRQUEUE)
-            except OSError:
-                break
+        for number, data, destination in sockets.queued_errors(sock):
             any_error = True
-            number = next((int.from_bytes(a[2][:4], sys.byteorder) for a in ancillary if a[1] in (_IP_RECVERR, _IPV6_RECVERR)), 0)
             try:
                 pending = self._pending.get(message.peek_id(data))
-            except DecodeError:
-                continue
-            if pending is not None and number:
+            except DecodeError:  # many a router sends back no more than the UDP header
+                pending = next((p for p in self._pending.values() if p.tries and p.target.sockaddr[:2] == destination), None)
+            if pending is not None and number and pending.target.sockaddr[:2] == destination:
                 self.counters.refused += 1
                 self._soon(pending, _unreachable(pending.target, OSError(number, os.strerror(number))))
         return any_error
@@ -355,16 +340,7 @@ class Client:
 
     def dropped(self) -> int:
         """Datagrams the kernel dropped because a receive buffer was full (Linux: /proc/net/udp; elsewhere 0)."""
-        total = 0
-        for sock in self._sockets.values():
-            inode = str(os.fstat(sock.fileno()).st_ino)
-            path = "/proc/net/udp6" if sock.family == socket.AF_INET6 else "/proc/net/udp"
-            try:
-                with open(path) as f:
-                    total += next((int(row[-1]) for row in map(str.split, f) if len(row) > 12 and row[9] == inode), 0)
-            except OSError:
-                pass
-        return total
+        return sockets.dropped(self._sockets.values())
 
     def receive_buffer(self) -> int:
         """The smallest receive buffer in bytes that the kernel granted; 0 when no socket is open."""
@@ -376,7 +352,8 @@ class Client:
         return len(self._pending)
 
     def close(self) -> None:
-        """Close the sockets; requests under way end with a Timeout."""
+        """Close the sockets for good; requests under way end with a Timeout."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -388,27 +365,9 @@ class Client:
             self._finish(pending, Timeout("the client was closed"))
 
 
-def _open(family: int) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM | getattr(socket, "SOCK_NONBLOCK", 0))
-    sock.setblocking(False)
-    for option in (33, socket.SO_RCVBUF) if sys.platform == "linux" else (socket.SO_RCVBUF,):
-        try:  # 33 is SO_RCVBUFFORCE: beyond net.core.rmem_max, needs CAP_NET_ADMIN
-            sock.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
-            break
-        except OSError:
-            continue
-    if sys.platform == "linux":
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
-    sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
-    return sock
-
-
 def _same(source: tuple[str, int], target: Target) -> bool:
     """IPv6 sources bear flow and scope, which do not count."""
-    return len(target.sockaddr) == 4 and source[:2] == target.sockaddr[:2]
+    return target.family == socket.AF_INET6 and (source[0].partition("%")[0], source[1]) == target.sockaddr[:2]
 
 
 def _unreachable(target: Target, e: OSError) -> Unreachable:

@@ -25,7 +25,7 @@ from .message import Pdu
 from .usm import User
 
 if TYPE_CHECKING:
-    from .client import Request
+    from .target import Request
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,11 +49,19 @@ Discovery: Final = _Discovery()
 class Security(Protocol):
     """What a target's credential does with its messages. Times are the event loop's, in seconds."""
 
+    overhead: int
+    """Octets of a request beside its variable bindings, more or less."""
+    mismatch: str
+    """What to say of an answer that came from the right place and was not acceptable."""
+
     def wrap(self, request: Request, request_id: int, now: float) -> bytes:
         """The message to send; `request_id` also serves as the v3 message id."""
 
     def unwrap(self, data: bytes, request_id: int, now: float) -> Pdu | _Discovery | None:
         """The answer in a message; None when it is not acceptable; raises what the device complains of."""
+
+    def current(self, sent: bytes, now: float) -> bool:
+        """After a Discovery: would a message be sent now as `sent` was, engine and time included?"""
 
 
 def secure(credential: Community | User, context: bytes) -> Security:
@@ -67,7 +75,10 @@ def secure(credential: Community | User, context: bytes) -> Security:
 class Clear:
     """Community-based messages (RFC 1901): nothing to remember of the device, so shared between devices."""
 
+    mismatch = "an answer came with another community, version or request id than was asked"
+
     def __init__(self, name: bytes, version: int) -> None:
+        self.overhead = 20 + len(name)
         self._lead = ber.encode_integer(version) + ber.tlv(ber.OCTET_STRING, name)
         self._heads: dict[tuple[int, int], bytes] = {}
 
@@ -92,6 +103,9 @@ class Clear:
         if not isinstance(pdu, Pdu) or pdu.type != message.RESPONSE or pdu.request_id != request_id:
             return None
         return pdu
+
+    def current(self, sent: bytes, now: float) -> bool:
+        return True
 
 
 def _usual(data: bytes, lead: bytes, request_id: int) -> bytes | None:
@@ -133,6 +147,9 @@ class Usm:
     """USM towards one device (RFC 3414): its engine, the keys for it, its boots and time as last heard."""
 
     __slots__ = ("_boots", "_clock", "_context", "_engine_id", "_flags", "_keys", "_user")
+
+    mismatch = "an answer came that is not signed, or not by the engine and user that were asked"
+    overhead = 120
 
     def __init__(self, user: User, context: bytes) -> None:
         self._user = user
@@ -207,6 +224,14 @@ class Usm:
             self._hear(opened, now)
             return Discovery
         raise error(_COMPLAINTS.get(error, "the device refuses the request").format(self._user.name.decode("utf-8", "replace")))
+
+    def current(self, sent: bytes, now: float) -> bool:
+        message_sent = v3.decode(sent)
+        return (
+            message_sent.engine_id == self._engine_id
+            and message_sent.boots == self._boots
+            and abs(message_sent.time - (now - self._clock)) < usm.TIME_WINDOW - 10
+        )
 
     def _hear(self, opened: v3.Message, now: float) -> None:
         self._boots = opened.boots

@@ -1,0 +1,58 @@
+"""UDP sockets for many peers: opened with room for bursts, and their errors and losses read back."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterable, Iterator
+
+RECEIVE_BUFFER = 8 << 20
+_IP_RECVERR, _IPV6_RECVERR = 11, 25
+_MSG_ERRQUEUE = 0x2000
+_SO_RCVBUFFORCE = 33
+"""Beyond net.core.rmem_max; needs CAP_NET_ADMIN."""
+
+
+def open_socket(family: int) -> socket.socket:
+    """A non-blocking socket on a free port of every address; ICMP errors are queued where the system can; raises OSError."""
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF) if sys.platform == "linux" else (socket.SO_RCVBUF,):
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
+            break
+        except OSError:
+            continue
+    if sys.platform == "linux":
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+    sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
+    return sock
+
+
+def queued_errors(sock: socket.socket) -> Iterator[tuple[int, bytes, tuple[str, int]]]:
+    """ICMP errors that came in: (errno, as much of the datagram that caused it as came back, where that was sent)."""
+    while sys.platform == "linux":
+        try:
+            data, ancillary, _, destination = sock.recvmsg(65535, 512, _MSG_ERRQUEUE)
+        except OSError:
+            return
+        number = next((int.from_bytes(a[2][:4], sys.byteorder) for a in ancillary if a[1] in (_IP_RECVERR, _IPV6_RECVERR)), 0)
+        yield number, data, (destination or ("", 0))[:2]
+
+
+def dropped(sockets: Iterable[socket.socket]) -> int:
+    """Datagrams the kernel dropped because a receive buffer was full (Linux: /proc/net/udp; elsewhere 0)."""
+    total = 0
+    for sock in sockets:
+        inode = str(os.fstat(sock.fileno()).st_ino)
+        path = "/proc/net/udp6" if sock.family == socket.AF_INET6 else "/proc/net/udp"
+        try:
+            with open(path) as f:
+                total += next((int(row[-1]) for row in map(str.split, f) if len(row) > 12 and row[9] == inode), 0)
+        except OSError:
+            pass
+    return total
