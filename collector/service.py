@@ -9,12 +9,6 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 
-from collector.estate.inventory import Inventory
-from collector.model import Block, Device, Facts, Sink, Status, Unit
-from collector.polling.line import Line
-from collector.polling.plan import Plan
-from collector.polling.schedule import Cycle, Tally
-from collector.polling.watch import RELEARN, Asking, Watch
 from config.profiles import Profiles
 from config.settings import Credential, Settings
 from config.settings import Device as DeviceSettings
@@ -23,6 +17,13 @@ from snmp import message
 from snmp.client import Client, Target
 from snmp.security import Community
 from snmp.usm import User
+
+from .estate.inventory import Inventory
+from .model import Block, Device, Facts, Sink, Status, Unit
+from .polling.line import Line
+from .polling.plan import Plan
+from .polling.schedule import Cycle, Tally
+from .polling.watch import RELEARN, Asking, Watch
 
 log = logging.getLogger(__name__)
 

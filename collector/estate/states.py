@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from collector.model import Outcome, State, Status
+from ..model import Outcome, State, Status
 
 _STATES = {
     Outcome.OK: State.UP,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from collector.model import Outcome
 from snmp import errors, message
 from snmp.client import Client, Pending, Request, Target
 from snmp.message import Pdu
+
+from ..model import Outcome
 
 WINDOW = 4
 """Requests under way to one device; the client's pacing spreads them over the line."""

@@ -49,4 +49,5 @@ class Line:
         """Book an answer of so many octets, after the fact."""
         size += HEADERS
         self.received += size
-        self._bytes_due += size * self._byte
+        if self._byte:
+            self._bytes_due = max(self._bytes_due, self._clock()) + size * self._byte

@@ -14,7 +14,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from collector.model import Block, Facts, Layout, Series
 from config.profiles import Profile, Profiles
 from snmp import ber, message
 from snmp.client import Request
@@ -25,6 +24,7 @@ from snmp.oid import decode as decode_oid
 from snmp.oid import encode as encode_oid
 from snmp.shape import Element, Shape, elements
 
+from ..model import Block, Facts, Layout, Series
 from .learn import columns, polled
 from .program import Number, Program, plan_for
 from .questions import BODY, Cells, Question, ask_for

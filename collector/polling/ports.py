@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from collector.model import Interface
 from config.rules import COUNTERS, SECTIONS, Rule
 from snmp.oid import OID
 
+from ..model import Interface
 from .measures import Gauge, Measure, Sample, unique
 from .readers import ZERO, Columns, Compiler, Row, Textual, rows
 

@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from collector.estate.states import behind_dead_line, judge, quiet
-from collector.model import Outcome, Sink, State, Status, Unit
-
+from ..estate.states import behind_dead_line, judge, quiet
+from ..model import Outcome, Sink, State, Status, Unit
 from .watch import SPARED, Asking, Result, Watch
 
 log = logging.getLogger(__name__)

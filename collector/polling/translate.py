@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from collector.model import Component, Facts, Neighbour, Processor, Sensor, Storage, Supply
 from config.enterprises import vendor
 from config.profiles import Profile
 from config.rules import Rule
@@ -14,6 +13,7 @@ from config.units import SENSOR_CLASSES
 from snmp.message import VarBind
 from snmp.oid import OID
 
+from ..model import Component, Facts, Neighbour, Processor, Sensor, Storage, Supply
 from .cells import Cells, told
 from .measures import Gauge, Measure, Sample, unique
 from .ports import PortReader, ports

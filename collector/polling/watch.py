@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from collector.model import Block, Device, Facts, Outcome, State, Status
 from config.profiles import Profiles
 from snmp.client import Client, Target
 from snmp.errors import DecodeError, StatusError
 from snmp.usm import User
 
+from ..model import Block, Device, Facts, Outcome, State, Status
 from .ask import WINDOW, Poll, Reading, attempt
 from .learn import Learners, Learnt, is_v1, learn
 from .plan import Changed, Plan, snapshot
