@@ -220,14 +220,17 @@ class Group:
     be encoded is left out, and if `read` fails the whole group is, until it is asked for again; both are logged when they begin.
     """
 
-    __slots__ = ("_encoded", "_fresh_until", "_trouble", "name", "names", "read", "ttl", "values")
+    __slots__ = ("_encoded", "_fresh_until", "_trouble", "name", "names", "read", "readings", "ttl", "values")
 
     def __init__(self, name: str, read: Callable[[], Iterable[Row]], ttl: float = 2.0) -> None:
         self.name = name
         self.read = read
         self.ttl = ttl
         self.names: list[OID] = []
+        """In order; another list when the names change."""
         self.values: list[bytes] = []
+        self.readings = 0
+        """How often it was read."""
         self._encoded: dict[OID, tuple[int, ber.Value, bytes]] = {}
         self._fresh_until = float("-inf")
         self._trouble = ""
@@ -236,8 +239,8 @@ class Group:
         """May what was read last still be served?"""
         return now <= self._fresh_until
 
-    def refresh(self, now: float) -> bool:
-        """Read again; did the names change?"""
+    def refresh(self, now: float) -> None:
+        """Read again."""
         encoded: dict[OID, tuple[int, ber.Value, bytes]] = {}
         trouble = ""
         try:
@@ -262,20 +265,20 @@ class Group:
         self._trouble = trouble
         self._fresh_until = now + self.ttl
         names = sorted(encoded)
-        changed = names != self.names
-        self.names = names
+        if names != self.names:
+            self.names = names
         self.values = [encoded[name][2] for name in names]
         self._encoded = encoded
-        return changed
+        self.readings += 1
 
 
 class LiveTree(Tree):
     """A tree of groups, each read at most once in its `ttl` and only for an answer that holds or passes its objects.
 
-    Groups may interleave; of two that give the same object the first is served.
+    Groups may interleave; of two that give the same object the first is served. Trees may share groups.
     """
 
-    __slots__ = ("_groups", "_live", "_owners", "_places")
+    __slots__ = ("_groups", "_live", "_names", "_owners", "_places", "_readings")
 
     def __init__(self, groups: Iterable[Group]) -> None:
         super().__init__(Shape(()), [])
@@ -283,6 +286,8 @@ class LiveTree(Tree):
         self._live: list[bytes] = []
         self._owners: list[int] = []
         self._places: list[list[int]] = [[] for _ in self._groups]
+        self._names: list[list[OID]] = [[] for _ in self._groups]
+        self._readings = [0] * len(self._groups)
 
     def plan(self, kind: int, first: int, second: int, body: bytes, limit: int, now: float) -> Plan:
         """What answers this request now, after the groups it concerns have been read."""
@@ -305,9 +310,12 @@ class LiveTree(Tree):
         changed = False
         for i in wanted:
             group = self._groups[i]
-            if group.fresh(now):
+            if not group.fresh(now):
+                group.refresh(now)
+            if self._readings[i] == group.readings:
                 continue
-            if group.refresh(now):
+            self._readings[i] = group.readings
+            if self._names[i] is not group.names:
                 changed = True
             elif not changed:
                 for position, value in zip(self._places[i], group.values, strict=True):
@@ -326,6 +334,8 @@ class LiveTree(Tree):
         self.values = self._live = [merged[name][1] for name in self.shape.names]
         self._owners = [merged[name][0] for name in self.shape.names]
         at = {name: position for position, name in enumerate(self.shape.names)}
+        self._names = [group.names for group in self._groups]
+        self._readings = [group.readings for group in self._groups]
         self._places = [
             [at[name] if merged[name][0] == i else -1 for name in group.names] for i, group in enumerate(self._groups)
         ]

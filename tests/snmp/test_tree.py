@@ -264,3 +264,15 @@ def test_a_live_tree_answers_like_a_fixed_one(states: list[set[OID]], asked: lis
         fixed = Tree.of(reader.rows)
         for kind in (message.GET_NEXT, message.GET, message.GET_BULK):
             assert ask(tree, kind, asked, 1, 4, now=float(now)) == ask(fixed, kind, asked, 1, 4)
+
+
+def test_trees_may_share_groups() -> None:
+    """A second tree over groups that were read already serves them whole, also after their names changed for the first."""
+    rows = [(OID((1, 3, 1)), ber.INTEGER, 1)]
+    group = Group("shared", lambda: rows, ttl=0)
+    first, second = LiveTree([group]), LiveTree([group])
+    assert [binding.value for binding in first.rows(0.0)] == [1]
+    assert [binding.value for binding in second.rows(1.0)] == [1]
+    rows = [(OID((1, 3, 1)), ber.INTEGER, 2), (OID((1, 3, 2)), ber.INTEGER, 3)]
+    assert [binding.value for binding in first.rows(2.0)] == [2, 3]
+    assert [binding.value for binding in second.rows(2.0)] == [2, 3]
