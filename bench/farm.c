@@ -2,7 +2,8 @@
 
      farm TABLE.snmprec PORT [--dead PERMILLE] [--loss PERMILLE] [--delay MS] [--trace FILE] [--seed N]
 
-   All devices serve the table (lines OID|TAG|VALUE, in order); counters and clocks move with time and differ by address.
+   All devices serve the table (lines OID|TAG|VALUE, in order); counters of 1,000 or more and clocks move with time and
+   differ by address.
    An answer holds at most 1,400 bytes of varbinds and leaves from the address that was asked. One thread.
 
    The farm is also the line in front of it: --loss drops that share of the packets, in each direction; --delay holds every
@@ -348,10 +349,12 @@ static void read_row(char *line, int number) {
             keep(row, bytes, unsigned_content(number_value, bytes));
         }
         if (row->tag == COUNTER32 || row->tag == COUNTER64 || row->tag == TICKS) {
+            /* clocks tick, but not those that tell when something last changed: they stand at 0; errors stay rare */
+            uint64_t rate = row->tag == TICKS ? 100 : 1000 + 977 * (row_count % 61);
+            int moves = number_value >= 1000;
             row->base = number_value;
-            row->rate = row->tag == TICKS ? 100 : number_value ? 1000 + 977 * (row_count % 61) : 0; /* what never counted stays at 0 */
-            row->mask = row->tag == COUNTER64 ? ~0ull : 0xFFFFFFFFull;
-            if (!row->rate) row->mask = 0;
+            row->rate = moves ? rate : 0;
+            row->mask = !moves ? 0 : row->tag == COUNTER64 ? ~0ull : 0xFFFFFFFFull;
         }
     }
     if (row_count && compare(row->arcs, row->n, rows[row_count - 1].arcs, rows[row_count - 1].n) <= 0) {
