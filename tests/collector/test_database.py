@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-import peers
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -15,25 +13,16 @@ from collector.estate.database import connect, writing
 from collector.estate.schema import METADATA
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/a directory, 100%/inventory.db"
-    else:
-        with peers.postgresql() as server:
-            yield server.url()
-
-
 def difference(engine: Engine) -> list[object]:
     with engine.connect() as connection:
         found: list[object] = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), METADATA)
         return found
 
 
-def test_migrations_build_the_schema(url: str) -> None:
+def test_migrations_build_the_schema(database_url: str) -> None:
     """Opening an empty database migrates it to exactly the tables the code speaks of; several may open it at once."""
     engines: list[Engine] = []
-    threads = [threading.Thread(target=lambda: engines.append(connect(url))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: engines.append(connect(database_url))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -46,13 +35,13 @@ def test_migrations_build_the_schema(url: str) -> None:
         engine.dispose()
 
 
-def test_newer_schema_is_refused(url: str) -> None:
+def test_newer_schema_is_refused(database_url: str) -> None:
     """A database that a newer release has migrated is left alone, with a message that says so."""
-    engine = connect(url)
+    engine = connect(database_url)
     with writing(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(InventoryError, match="has schema 9999, this release knows 0"):
-        connect(url)
+        connect(database_url)
     engine.dispose()
 
 

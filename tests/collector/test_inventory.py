@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import os
 import re
@@ -30,39 +29,19 @@ PC = Device("pc-1", "10.0.0.2", 161, "public", "office")
 PORT = Interface(1, "Gi0/1", speed_bps=10**9, duplex="full", mac="00:11:22:33:44:55")
 FACTS = Facts(kind="switch", vendor="Cisco", model="C2960", serial="FOC1", os_version="15.0", interfaces=(PORT,))
 NOW = 1_700_000_000.0
-_numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[peers.PostgreSQL]:
-    with peers.postgresql() as found:
-        yield found
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/state/inventory.db"
-    found: peers.PostgreSQL = request.getfixturevalue("server")
-    name = f"inventory{next(_numbers)}"
-    engine = sqlalchemy.create_engine(found.url(), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine.dispose()
-    return replace(found, database=name).url("postgresql")
 
 
 @pytest.fixture
-def inventory(url: str) -> Iterator[Inventory]:
-    opened = Inventory.open(url)
+def inventory(database_url: str) -> Iterator[Inventory]:
+    opened = Inventory.open(database_url)
     yield opened
     opened.close()
 
 
 @contextlib.contextmanager
-def reopened(inventory: Inventory, url: str) -> Iterator[Inventory]:
+def reopened(inventory: Inventory, database_url: str) -> Iterator[Inventory]:
     assert inventory.close()
-    again = Inventory.open(url)
+    again = Inventory.open(database_url)
     yield again
     again.close()
 
@@ -83,7 +62,7 @@ def test_seen(inventory: Inventory) -> None:
     assert inventory.device("nobody") is None
 
 
-def test_last_seen_is_written_now_and_then(inventory: Inventory, url: str) -> None:
+def test_last_seen_is_written_now_and_then(inventory: Inventory, database_url: str) -> None:
     """While nothing changes `last_seen` is written every few minutes, and exactly when the inventory closes."""
     for minute in range(4):
         inventory.seen(SWITCH, NOW + minute * 60, State.UP)
@@ -93,15 +72,15 @@ def test_last_seen_is_written_now_and_then(inventory: Inventory, url: str) -> No
     assert inventory.flush()
     assert inventory.devices()["sw-1"].last_seen == NOW + SEEN_EVERY
     inventory.seen(SWITCH, NOW + SEEN_EVERY + 60, State.UP)
-    with reopened(inventory, url) as again:
+    with reopened(inventory, database_url) as again:
         assert again.devices()["sw-1"].last_seen == NOW + SEEN_EVERY + 60
 
 
-def test_state_survives_a_restart(inventory: Inventory, url: str) -> None:
+def test_state_survives_a_restart(inventory: Inventory, database_url: str) -> None:
     """A state's beginning, a device's id and its first answer stay what they were when the collector starts again."""
     inventory.seen(PC, NOW, State.UP)
     inventory.seen(SWITCH, NOW, State.UP)
-    with reopened(inventory, url) as again:
+    with reopened(inventory, database_url) as again:
         before = again.devices()["sw-1"]
         again.seen(SWITCH, NOW + 1000, State.UP)
         assert again.flush()
@@ -158,10 +137,10 @@ def test_a_moved_device(inventory: Inventory) -> None:
     assert inventory.facts("sw-1")["serial"].value == "FOC1"
 
 
-def test_same_again_writes_nothing(inventory: Inventory, url: str) -> None:
+def test_same_again_writes_nothing(inventory: Inventory, database_url: str) -> None:
     """Reading the same facts again, also after a restart, leaves the ledger as it is."""
     inventory.described(SWITCH, FACTS, NOW)
-    with reopened(inventory, url) as again:
+    with reopened(inventory, database_url) as again:
         for hour in range(1, 4):
             again.described(SWITCH, FACTS, NOW + hour * 3600)
             assert again.flush()
@@ -189,13 +168,13 @@ def test_any_text(inventory: Inventory) -> None:
     assert facts["contact"].value == "'; DROP TABLE fact; --"
 
 
-def test_plans(inventory: Inventory, url: str) -> None:
+def test_plans(inventory: Inventory, database_url: str) -> None:
     """Learnt plans come back byte for byte, the last one of a device; a forgotten device's stay away."""
     inventory.save_plan("sw-1", b"old")
     assert inventory.flush()
     inventory.save_plan("sw-1", bytes(range(256)))
     inventory.save_plan("pc-1", b"\0")
-    with reopened(inventory, url) as again:
+    with reopened(inventory, database_url) as again:
         assert again.plans() == {"sw-1": bytes(range(256)), "pc-1": b"\0"}
         again.forgotten(PC, NOW)
         assert again.flush()
@@ -218,7 +197,7 @@ def test_many_devices(inventory: Inventory) -> None:
     assert {record.described for record in found.values()} == {NOW}
 
 
-def test_connections_that_break(inventory: Inventory, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_that_break(inventory: Inventory, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that cannot be written is told, and tried again until everything is there once."""
     monkeypatch.setattr(writer, "WAITS", (0.05, 0.05))
     monkeypatch.setattr(writer, "GATHER", 0.01)
@@ -322,10 +301,10 @@ for round in range(100000):
 """
 
 
-def test_kill_in_the_middle(url: str) -> None:
+def test_kill_in_the_middle(database_url: str) -> None:
     """After kill -9 what was flushed is there, the ledger is whole, and the next start goes on."""
     process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, url], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+        [sys.executable, "-c", KILLED, database_url], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": "."},
     )  # fmt: skip
     assert process.stdout is not None
@@ -335,7 +314,7 @@ def test_kill_in_the_middle(url: str) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    inventory = Inventory.open(url)
+    inventory = Inventory.open(database_url)
     versions = {int(inventory.facts(f"d{number}")["os.version"].value) for number in range(50)}
     assert min(versions) >= 20
     for number in (0, 49):

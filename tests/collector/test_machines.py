@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,38 +28,18 @@ FACTS = Facts(
 CARDS = (Interface(1, "eth0", type=6, mac="00:1b:21:77:88:99"),)
 DOUBTFUL = replace(FACTS, serial="", components=(), interfaces=CARDS)
 """The machine of FACTS without its serials and with other cards, or its clone: nobody can tell."""
-_numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[peers.PostgreSQL]:
-    with peers.postgresql() as found:
-        yield found
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/inventory.db"
-    found: peers.PostgreSQL = request.getfixturevalue("server")
-    name = f"machines{next(_numbers)}"
-    engine = sqlalchemy.create_engine(found.url(), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine.dispose()
-    return replace(found, database=name).url()
 
 
 @pytest.fixture
-def inventory(url: str) -> Iterator[Inventory]:
-    opened = Inventory.open(url)
+def inventory(database_url: str) -> Iterator[Inventory]:
+    opened = Inventory.open(database_url)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def machines(inventory: Inventory, url: str) -> Iterator[Machines]:
-    opened = Machines.open(url)
+def machines(inventory: Inventory, database_url: str) -> Iterator[Machines]:
+    opened = Machines.open(database_url)
     yield opened
     opened.close()
 
@@ -71,9 +50,9 @@ def read(inventory: Inventory, device: Device, facts: Facts, when: float) -> Non
     assert inventory.flush()
 
 
-def memory(url: str) -> list[tuple[object, ...]]:
+def memory(database_url: str) -> list[tuple[object, ...]]:
     """What matching would know after a restart."""
-    engine = sqlalchemy.create_engine(url)
+    engine = sqlalchemy.create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
         known: Known = matcher.load(connection)
     engine.dispose()
@@ -165,7 +144,7 @@ def test_apart(inventory: Inventory, machines: Machines) -> None:
     assert machines.find("old") == machines.find("new")
 
 
-def test_split_lasts(inventory: Inventory, machines: Machines, url: str) -> None:
+def test_split_lasts(inventory: Inventory, machines: Machines, database_url: str) -> None:
     """What a person split stays split, though the evidence says the same as before, also after a restart."""
     read(inventory, OLD, FACTS, NOW)
     read(inventory, NEW, FACTS, NOW + DAY)
@@ -175,7 +154,7 @@ def test_split_lasts(inventory: Inventory, machines: Machines, url: str) -> None
     read(inventory, NEW, replace(FACTS, interfaces=CARDS), NOW + 3 * DAY)
     assert machines.find("new") == act.other
     inventory.close()
-    again = Inventory.open(url)
+    again = Inventory.open(database_url)
     read(again, NEW, FACTS, NOW + 4 * DAY)
     assert machines.find("new") == act.other
     machines.undo(act.id, NOW + 5 * DAY)
@@ -225,7 +204,7 @@ def test_mistakes_are_named(inventory: Inventory, machines: Machines) -> None:
     assert machines.acts() == []
 
 
-def test_memory_is_what_a_restart_reads(inventory: Inventory, url: str) -> None:
+def test_memory_is_what_a_restart_reads(inventory: Inventory, database_url: str) -> None:
     """After any course of readings, what is kept in memory equals what the database gives."""
     for number in range(60):
         device = replace(OLD, id=f"d{number % 7}", address=f"10.0.0.{number % 9}")
@@ -239,7 +218,7 @@ def test_memory_is_what_a_restart_reads(inventory: Inventory, url: str) -> None:
     assert inventory.flush()
     kept = inventory._writer._store._matcher._known
     assert kept is not None
-    assert snapshot(kept) == memory(url)
+    assert snapshot(kept) == memory(database_url)
 
 
 def test_a_failed_transaction_leaves_no_ghost(inventory: Inventory, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
