@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import psutil
 
@@ -28,6 +29,8 @@ _UP, _PROMISCUOUS = 0x1, 0x100
 
 _UNSEEN = frozenset(("squashfs", "iso9660", "udf", "erofs", "cramfs", "romfs"))
 """File systems of images: always full, never anybody's problem."""
+_MEMORY = frozenset(("MemTotal", "MemAvailable", "MemFree", "Cached", "Buffers", "SwapTotal", "SwapFree"))
+_CARD_SECONDS = 60.0
 _REMOVABLE = ("/media/", "/run/media/", "/mnt/usb")
 
 
@@ -52,13 +55,23 @@ def os_release(root: str = "") -> dict[str, str]:
 
 def interfaces(root: str = "") -> list[Interface]:
     """All network interfaces, by number."""
-    base = root + "/sys/class/net"
-    try:
-        names = os.listdir(base)
-    except OSError:
-        return []
-    found = [_interface(f"{base}/{name}/", name) for name in names if os.path.isdir(f"{base}/{name}")]
-    return sorted((interface for interface in found if interface is not None), key=lambda interface: interface.number)
+    base = root + "/sys/class/net/"
+    found = [_interface(f"{base}{name}/", name) for name in _list(base)]
+    present = sorted((interface for interface in found if interface is not None), key=lambda interface: interface.number)
+    for at in _cards.keys() - {f"{base}{interface.name}/" for interface in present}:
+        if at.startswith(base):
+            del _cards[at]
+    return present
+
+
+class _Card(NamedTuple):
+    """What of an interface stays while its link does: asking the driver for it costs more than all the rest."""
+
+    interface: Interface
+    until: float
+
+
+_cards: dict[str, _Card] = {}
 
 
 def _interface(at: str, name: str) -> Interface | None:
@@ -68,6 +81,23 @@ def _interface(at: str, name: str) -> Interface | None:
     flags = int(read(at + "flags") or "0", 16)
     admin = bool(flags & _UP)
     oper = _OPER.get(read(at + "operstate")) or ("up" if admin else "down")
+    changes = _number(at + "carrier_changes") or 0
+    now = time.monotonic()
+    card = _cards.get(at)
+    if card is None or now > card.until or (card.interface.number, card.interface.changes) != (number, changes):
+        card = _cards[at] = _Card(_card(at, name, number, changes), now + _CARD_SECONDS)
+    known = card.interface
+    up = oper == "up"
+    return known._replace(
+        admin=admin,
+        oper=oper,
+        speed_bps=known.speed_bps if up else 0,
+        full_duplex=known.full_duplex if up else None,
+        promiscuous=bool(flags & _PROMISCUOUS),
+    )
+
+
+def _card(at: str, name: str, number: int, changes: int) -> Interface:
     uevent = read(at + "uevent")
     kind = next((line[8:] for line in uevent.splitlines() if line.startswith("DEVTYPE=")), "")
     hardware = _number(at + "type") or 0
@@ -75,24 +105,22 @@ def _interface(at: str, name: str) -> Interface | None:
     physical = os.path.exists(at + "device")
     if type == _ETHERNET and not physical:
         type = _PROP_VIRTUAL
-    speed = _number(at + "speed") if oper == "up" else 0
-    duplex = read(at + "duplex") if oper == "up" else ""
+    speed, duplex = _number(at + "speed"), read(at + "duplex")
     return Interface(
         number=number,
         name=name,
         type=type,
         mtu=_number(at + "mtu") or 0,
         mac=_mac(read(at + "address")) if hardware in (1, 772) else b"",
-        admin=admin,
-        oper=oper,
+        admin=False,
+        oper="",
         # -1 and 2^32-1 both mean that the driver does not know.
         speed_bps=None if speed is None or not 0 <= speed < 0xFFFFFFFF else speed * 1_000_000,
         full_duplex=duplex == "full" if duplex in ("full", "half") else None,
         alias=read(at + "ifalias"),
         description=name,
         physical=physical,
-        promiscuous=bool(flags & _PROMISCUOUS),
-        changes=_number(at + "carrier_changes") or 0,
+        changes=changes,
     )
 
 
@@ -115,39 +143,54 @@ def traffic(root: str = "") -> dict[str, Traffic]:
     return found
 
 
-def memory() -> list[Space]:
-    """Main memory (used: what programs could not get) and swap space."""
-    main, swap = psutil.virtual_memory(), psutil.swap_memory()
-    spaces = [Space("Physical memory", "ram", main.total, main.total - main.available)]
-    if swap.total:
-        spaces.append(Space("Swap space", "swap", swap.total, swap.used))
+def memory(root: str = "") -> list[Space]:
+    """Main memory (used: what programs could not get, as psutil's `total - available`) and swap space."""
+    kib: dict[str, int] = {}
+    for line in read(root + "/proc/meminfo").splitlines():
+        key, _, rest = line.partition(":")
+        if key in _MEMORY:
+            kib[key] = int(rest.split()[0])
+    total = kib.get("MemTotal", 0)
+    # Kernels before 3.14 do not say what is available.
+    available = kib.get("MemAvailable", kib.get("MemFree", 0) + kib.get("Cached", 0) + kib.get("Buffers", 0))
+    spaces = [Space("Physical memory", "ram", total << 10, max(total - available, 0) << 10)]
+    swap = kib.get("SwapTotal", 0)
+    if swap:
+        spaces.append(Space("Swap space", "swap", swap << 10, max(swap - kib.get("SwapFree", 0), 0) << 10))
     return spaces
 
 
-def volumes(usage: Callable[[str], os.statvfs_result] = os.statvfs) -> list[Space]:
+def volumes(root: str = "", usage: Callable[[str], os.statvfs_result] = os.statvfs) -> list[Space]:
     """Mounted file systems that lie on disks, one row a device."""
     spaces: list[Space] = []
     seen: set[str] = set()
-    for part in psutil.disk_partitions(all=False):
-        if part.device in seen or part.fstype in _UNSEEN or part.device.startswith("/dev/loop"):
+    for line in read(root + "/proc/self/mounts", 1 << 20).splitlines():
+        device, mount, filesystem, options = line.split(" ", 4)[:4]
+        if device[:5] != "/dev/" or device in seen or filesystem in _UNSEEN or device[:9] == "/dev/loop":
             continue
+        mount = unescaped(mount)
         try:
-            stat = usage(part.mountpoint)
+            stat = usage(mount)
         except OSError:
             continue
         # A file mounted into a container is not a volume.
-        if not stat.f_blocks or not os.path.isdir(part.mountpoint):
+        if not stat.f_blocks or not os.path.isdir(root + mount):
             continue
-        seen.add(part.device)
-        options = part.opts.split(",")
-        kind = "removable" if part.mountpoint.startswith(_REMOVABLE) else "fixed"
-        # As psutil and df: of what an ordinary user may fill.
-        used = stat.f_blocks - stat.f_bfree
+        seen.add(device)
+        kind = "removable" if mount.startswith(_REMOVABLE) else "fixed"
         size = stat.f_frsize
-        spaces.append(
-            Space(part.mountpoint, kind, stat.f_blocks * size, used * size, size, part.fstype, "ro" in options)
-        )
+        used = stat.f_blocks - stat.f_bfree
+        spaces.append(Space(mount, kind, stat.f_blocks * size, used * size, size, filesystem, "ro" in options.split(",")))
     return spaces
+
+
+def unescaped(mount: str) -> str:
+    """A mount point as the table of mounts writes it, with its blanks back (getmntent(3))."""
+    if "\\" not in mount:
+        return mount
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        mount = mount.replace(code, character)
+    return mount
 
 
 def processor_times() -> list[Times]:

@@ -93,11 +93,11 @@ class Machine:
         return [
             Group("system", self.system, 300),
             Group("uptime", self.uptimes, 0),
-            Group("interfaces", self.interfaces, 3),
+            Group("interfaces", self.interfaces, 4),
             Group("traffic", self.traffic, 1),
             Group("host", self.host, 5),
             Group("storage", self.storage, 5),
-            Group("processors", self.processors, 1),
+            Group("processors", self.processors, 5),
             Group("sensors", self.sensors, 5),
         ]
 

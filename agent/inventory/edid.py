@@ -8,7 +8,7 @@ from .words import clean, serial
 _HEADER = b"\x00\xff\xff\xff\xff\xff\xff\x00"
 _NAME, _SERIAL, _TEXT = 0xFC, 0xFF, 0xFE
 
-_MAKERS = {
+MAKERS = {
     "AAC": "AcerView", "ACI": "Asus", "ACR": "Acer", "AOC": "AOC", "API": "Acer", "APP": "Apple", "ASU": "Asus",
     "AUO": "AU Optronics", "AUS": "Asus", "BNQ": "BenQ", "BOE": "BOE", "CMN": "Chimei Innolux", "CMO": "Chi Mei",
     "CPL": "Compal", "CPQ": "Compaq", "DEL": "Dell", "EIZ": "Eizo", "ELO": "Elo Touch", "ENC": "Eizo", "EPI": "Envision",
@@ -33,7 +33,7 @@ def monitor(data: bytes, name: str = "") -> Monitor | None:
     width_px, height_px, width_mm, height_mm = _timing(data)
     return Monitor(
         name=name,
-        maker=_MAKERS.get(letters, letters if letters.isalpha() else ""),
+        maker=MAKERS.get(letters, letters if letters.isalpha() else ""),
         model=clean(texts.get(_NAME)) or clean(texts.get(_TEXT)) or f"{letters}{int.from_bytes(data[10:12], 'little'):04X}",
         serial=_serial(letters, texts.get(_SERIAL, ""), int.from_bytes(data[12:16], "little")),
         # 1990 itself is what an empty field reads as; week 255 says that the year is the model's.

@@ -24,11 +24,6 @@ __all__ = (
 _TABLE = "/sys/firmware/dmi/tables/DMI"
 _DMI = "/sys/class/dmi/id/"
 _ROOT_NEEDED = "only root may read the firmware's tables; run the agent as root or give it CAP_DAC_READ_SEARCH"
-_HYPERVISORS = (
-    ("vmware", "VMware"), ("virtualbox", "VirtualBox"), ("innotek", "VirtualBox"), ("kvm", "KVM"), ("qemu", "KVM"),
-    ("xen", "Xen"), ("bochs", "KVM"), ("parallels", "Parallels"), ("bhyve", "bhyve"), ("nutanix", "Nutanix"),
-    ("amazon ec2", "Amazon"), ("google compute", "Google"),
-)  # fmt: skip
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _UTMP = 384
 _RUN_LEVEL, _BOOT = 1, 2
@@ -85,12 +80,9 @@ def _machine_from_files(source: Source) -> Machine:
 
 
 def _hypervisor(source: Source, told: Machine) -> str:
-    shown = f"{told.maker} {told.model} {told.bios_maker}".lower()
-    if told.maker == "Microsoft Corporation" and told.model == "Virtual Machine":
-        return "Hyper-V"
-    for word, name in _HYPERVISORS:
-        if word in shown:
-            return name
+    named = smbios.hypervisor(told)
+    if named:
+        return named
     flags = next((line for line in source.text("/proc/cpuinfo").splitlines() if line.startswith("flags")), "")
     return "unnamed hypervisor" if " hypervisor" in flags else ""
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from ..errors import Unreadable
+from ..linux import unescaped
 from . import smart
-from .parts import Disk, Volume
+from .parts import Disk, Volume, completed
 from .source import Source
 from .words import clean, serial
 
 _NO_DISKS = ("loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd", "zd")
 _VIRTUAL = ("vmware", "qemu", "vbox", "virtual", "msft", "xen", "bochs")
 _BUSES = {"usb": "usb", "ata": "sata", "virtio": "virtio", "xen": "xen", "vmbus": "vmbus", "VMBUS": "vmbus"}
+_BETTER = ("model", "serial", "firmware", "medium")
 _ROOT = "/"
 
 
@@ -114,12 +115,10 @@ def _with_health(source: Source, found: list[Disk]) -> list[Disk]:
 
 
 def _merged(disk: Disk, told: Disk) -> Disk:
-    """What the kernel says, completed by what the disk itself says."""
-    better = ("model", "serial", "firmware", "medium") if disk.bus == "usb" else ("firmware",)
-    values: dict[str, Any] = {}
-    for field, old, new in zip(Disk._fields, disk, told, strict=True):
-        values[field] = new if new not in (None, "") and (field in better or old in (None, "")) else old
-    return Disk(**values)
+    """What the kernel says, completed by what the disk itself says; a bridge on USB tells the kernel its own name."""
+    if disk.bus == "usb":
+        disk = disk._replace(**{field: value for field in _BETTER if (value := getattr(told, field))})
+    return completed(disk, told)
 
 
 def volumes(source: Source) -> list[Volume]:
@@ -150,7 +149,7 @@ def _mounts(source: Source) -> list[tuple[str, str, str]]:
     for line in source.text("/proc/self/mounts").splitlines():
         words = line.split()
         if len(words) >= 3 and words[0].startswith("/dev/"):
-            found.append((words[1].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\"), words[2], words[0]))
+            found.append((unescaped(words[1]), words[2], words[0]))
     return found
 
 

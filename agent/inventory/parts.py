@@ -5,7 +5,16 @@ The attributes are served as `config.objects` says, and by the standard modules 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+_Part = TypeVar("_Part", bound=tuple[Any, ...])
+
+
+def completed(known: _Part, other: _Part) -> _Part:
+    """A part with its gaps filled from what another source says of it."""
+    make: Any = type(known)
+    whole: _Part = make(*(one if one not in (None, "") else more for one, more in zip(known, other, strict=True)))
+    return whole
 
 
 class Machine(NamedTuple):

@@ -161,9 +161,14 @@ _RULES: tuple[tuple[str, int | dict[str, int]], ...] = (
 _COMPILED = [(re.compile(pattern), found) for pattern, found in _RULES]
 
 
-def year(model: str) -> int | None:
-    """The year of the generation; None for a name that no rule knows."""
+def year(model: str, mhz: int | None = None) -> int | None:
+    """The year of the generation; None for a name that no rule knows.
+
+    Windows XP and 2003 call a processor younger than themselves a Pentium III: a clock no Pentium III had gives that away.
+    """
     name = " ".join(_NOISE.sub(" ", model).split())
+    if "Pentium III" in name and (mhz or 0) > 1500:
+        return None
     for pattern, found in _COMPILED:
         match = pattern.search(name)
         if match is None:

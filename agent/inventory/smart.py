@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .parts import Disk
+from .parts import Disk, completed
 from .words import clean, serial
 
 _ATTRIBUTE = re.compile(
@@ -14,6 +14,16 @@ _ATTRIBUTE = re.compile(
 _LINE = re.compile(r"^([A-Z][^:\n]{1,60}?)\s*:[ \t]*(.*)$", re.MULTILINE)
 _OLD_DEVICE = re.compile(r"^Device: (\S+)\s+(.*?)\s+Version:\s*(\S*)", re.MULTILINE)
 
+NAMES = {
+    1: "Raw_Read_Error_Rate", 3: "Spin_Up_Time", 4: "Start_Stop_Count", 5: "Reallocated_Sector_Ct", 7: "Seek_Error_Rate",
+    9: "Power_On_Hours", 10: "Spin_Retry_Count", 12: "Power_Cycle_Count", 169: "Remaining_Lifetime_Perc",
+    173: "Wear_Leveling_Count", 177: "Wear_Leveling_Count", 184: "End-to-End_Error", 187: "Reported_Uncorrect",
+    188: "Command_Timeout",
+    190: "Airflow_Temperature_Cel", 194: "Temperature_Celsius", 196: "Reallocated_Event_Count", 197: "Current_Pending_Sector",
+    198: "Offline_Uncorrectable", 199: "UDMA_CRC_Error_Count", 202: "Percent_Lifetime_Remain", 231: "SSD_Life_Left",
+    232: "Available_Reservd_Space", 233: "Media_Wearout_Indicator", 241: "Total_LBAs_Written", 242: "Total_LBAs_Read",
+}  # fmt: skip
+"""As smartctl calls them; Windows gives numbers only."""
 _WEAR_LEFT = (169, 173, 177, 202, 230, 231, 232, 233)
 """Attributes whose normalised value is the percentage of an SSD's life that is left, the most telling last."""
 _LBAS_WRITTEN = (241, 246)
@@ -53,17 +63,15 @@ def disk(text: str) -> Disk:
         medium=_medium(lines, rotation, nvme),
         bus=_bus(lines, nvme),
         rpm=_number(rotation) if "rpm" in rotation else None,
-        celsius=_celsius(lines, attributes),
-        hours=_hours(lines, attributes),
-        cycles=_number(lines.get("power cycles")) if "power cycles" in lines else _raw(attributes, 12),
-        reallocated=_raw(attributes, 5) if 5 in attributes else _number(lines.get("elements in grown defect list")),
-        pending=_raw(attributes, 197),
-        uncorrectable=_number(lines["media and data integrity errors"])
-        if "media and data integrity errors" in lines
-        else _raw(attributes, 198),
-        written_gb=_written(lines, attributes),
-        wear_percent=_wear(lines, attributes, rotation),
+        celsius=_temperature(lines),
+        hours=_number(lines.get("power on hours") or lines.get("accumulated power on time, hours:minutes")),
+        cycles=_number(lines.get("power cycles")),
+        reallocated=_number(lines.get("elements in grown defect list")),
+        uncorrectable=_number(lines.get("media and data integrity errors")),
+        written_gb=_units(lines),
+        wear_percent=_number(lines.get("percentage used") or lines.get("percentage used endurance indicator")),
     )
+    found = completed(found, of_attributes(attributes, "rpm" in rotation))
     health, reason = verdict(lines, attributes, found)
     return found._replace(health=health, health_reason=reason)
 
@@ -129,45 +137,41 @@ def _bus(lines: dict[str, str], nvme: bool) -> str:
     return "sata" if "sata version" in lines or "sata version is" in lines else "ata" if "ata version is" in lines else ""
 
 
-def _celsius(lines: dict[str, str], attributes: dict[int, Attribute]) -> int | None:
+def of_attributes(attributes: dict[int, Attribute], rotates: bool) -> Disk:
+    """What an ATA disk's table says in words that all disks share."""
+    # Minimum and maximum temperature may stand in the higher octets.
+    celsius = next((attributes[n].raw & 0xFF for n in _TEMPERATURES if n in attributes), None)
+    hours = _raw(attributes, 9)
+    if hours is not None and "Minutes" in attributes[9].name:
+        hours //= 60
+    found = [attributes[n] for n in _WEAR_LEFT if n in attributes and not rotates]
+    left = [a.value for a in found if re.search("Wear|Life|Remain|Endur", a.name)]
+    written = next((attributes[n] for n in _LBAS_WRITTEN if n in attributes), None)
+    return Disk(
+        celsius=celsius if celsius and celsius < 120 else None,
+        hours=hours,
+        cycles=_raw(attributes, 12),
+        reallocated=_raw(attributes, 5),
+        pending=_raw(attributes, 197),
+        uncorrectable=_raw(attributes, 198),
+        wear_percent=100 - left[-1] if left and left[-1] <= 100 else None,
+        written_gb=_gigabytes(written) if written else None,
+    )
+
+
+def _gigabytes(written: Attribute) -> int:
+    unit = 1 << 30 if "GiB" in written.name else 32 << 20 if "32MiB" in written.name else 512
+    return written.raw * unit // 1_000_000_000
+
+
+def _temperature(lines: dict[str, str]) -> int | None:
     found = _number(lines.get("temperature") or lines.get("current drive temperature"))
-    if found is None:
-        # Minimum and maximum may stand in the higher octets.
-        found = next((attributes[n].raw & 0xFF for n in _TEMPERATURES if n in attributes), None)
     return found if found and found < 120 else None
 
 
-def _hours(lines: dict[str, str], attributes: dict[int, Attribute]) -> int | None:
-    found = _number(lines.get("power on hours") or lines.get("accumulated power on time, hours:minutes"))
-    if found is None and 9 in attributes:
-        # Some count in other units in the upper half.
-        found = attributes[9].raw & 0xFFFFFFFF
-        if "Minutes" in attributes[9].name:
-            found //= 60
-    return found
-
-
-def _wear(lines: dict[str, str], attributes: dict[int, Attribute], rotation: str) -> int | None:
-    used = _number(lines.get("percentage used") or lines.get("percentage used endurance indicator"))
-    if used is not None:
-        return min(used, 255)
-    if "rpm" in rotation:
-        return None
-    found = [attributes[n] for n in _WEAR_LEFT if n in attributes]
-    left = [a.value for a in found if re.search("Wear|Life|Remain|Endur", a.name)]
-    return 100 - left[-1] if left and left[-1] <= 100 else None
-
-
-def _written(lines: dict[str, str], attributes: dict[int, Attribute]) -> int | None:
+def _units(lines: dict[str, str]) -> int | None:
     units = _number(lines.get("data units written"))
-    if units is not None:
-        return units * 512_000 // 1_000_000_000
-    for number in _LBAS_WRITTEN:
-        if number in attributes:
-            a = attributes[number]
-            scale = 1 << 30 if "GiB" in a.name else 32 << 20 if "32MiB" in a.name else 512
-            return a.raw * scale // 1_000_000_000
-    return None
+    return units * 512_000 // 1_000_000_000 if units is not None else None
 
 
 def _raw(attributes: dict[int, Attribute], number: int) -> int | None:

@@ -27,7 +27,7 @@ _FORMS = (
     "", "", "", "SIMM", "SIP", "Chip", "DIP", "ZIP", "Proprietary Card", "DIMM", "TSOP", "Row Of Chips", "RIMM", "SODIMM",
     "SRIMM", "FB-DIMM", "Die", "CAMM",
 )  # fmt: skip
-_TYPES = {
+TYPES = {
     3: "DRAM", 4: "EDRAM", 5: "VRAM", 6: "SRAM", 7: "RAM", 8: "ROM", 9: "Flash", 15: "SDRAM", 17: "RDRAM", 18: "DDR", 19: "DDR2",
     20: "DDR2 FB-DIMM", 24: "DDR3", 25: "FBD2", 26: "DDR4", 27: "LPDDR", 28: "LPDDR2", 29: "LPDDR3", 30: "LPDDR4", 31: "NVDIMM",
     32: "HBM", 33: "HBM2", 34: "DDR5", 35: "LPDDR5", 36: "HBM3",
@@ -41,6 +41,11 @@ _JEDEC = {
     (5, 0xEF): "Team Group", (6, 0x02): "Patriot", (6, 0x51): "Qimonda", (6, 0x9B): "Crucial",
 }  # fmt: skip
 """JEP106 (bank, code) -> who: many boards print these numbers instead of a name."""
+_HYPERVISORS = (
+    ("vmware", "VMware"), ("virtualbox", "VirtualBox"), ("innotek", "VirtualBox"), ("kvm", "KVM"), ("qemu", "KVM"),
+    ("xen", "Xen"), ("bochs", "KVM"), ("parallels", "Parallels"), ("bhyve", "bhyve"), ("nutanix", "Nutanix"),
+    ("amazon ec2", "Amazon"), ("google compute", "Google"),
+)  # fmt: skip
 _HEX = re.compile(r"(?:0x)?((?:[0-9A-Fa-f]{2}){2,})")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHORT_NAMES = {
@@ -192,7 +197,7 @@ def _module(s: _Structure, version: tuple[int, int]) -> Values:
     form = s.number(0x0E, 1) or 0
     return {
         "array handle": s.number(4, 2) or 0, "size": size, "form factor": _FORMS[form] if form < len(_FORMS) else "",
-        "locator": s.text(0x10), "bank locator": s.text(0x11), "type": _TYPES.get(s.number(0x12, 1) or 0, ""),
+        "locator": s.text(0x10), "bank locator": s.text(0x11), "type": TYPES.get(s.number(0x12, 1) or 0, ""),
         "speed": speed(0x15, 0x54), "configured memory speed": speed(0x20, 0x58),
         "manufacturer": s.text(0x17), "serial number": s.text(0x18), "asset tag": s.text(0x19), "part number": s.text(0x1A),
     }  # fmt: skip
@@ -241,6 +246,14 @@ def machine(found: Iterable[Record]) -> Machine:
         bios_version=bios.text("version"),
         bios_date=iso_date(bios.text("release date")),
     )
+
+
+def hypervisor(told: Machine) -> str:
+    """The hypervisor a virtual machine's firmware names; empty on real hardware."""
+    if told.maker == "Microsoft Corporation" and told.model == "Virtual Machine":
+        return "Hyper-V"
+    shown = f"{told.maker} {told.model} {told.bios_maker}".lower()
+    return next((name for word, name in _HYPERVISORS if word in shown), "")
 
 
 def _serial(record: Record) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..errors import Unreadable
 from .parts import Limit
@@ -39,11 +40,20 @@ def run(command: list[str]) -> str:
 class Source:
     """The machine, or a recording of one. `limits` collects what could not be seen."""
 
-    def __init__(self, root: str = "", run: Callable[[list[str]], str] = run, privileged: bool | None = None) -> None:
+    def __init__(
+        self,
+        root: str = "",
+        run: Callable[[list[str]], str] = run,
+        privileged: bool | None = None,
+        answers: dict[str, list[Mapping[str, Any]]] | None = None,
+    ) -> None:
         self.root = root
+        self.recorded = bool(root) or answers is not None
         self.run = run
         self.privileged = (os.geteuid() == 0 if os.name == "posix" else False) if privileged is None else privileged
         self.limits: list[Limit] = []
+        self.answers = answers
+        """Windows: what its CIM classes answered (`cim.answers`)."""
 
     def missing(self, name: str, reason: str) -> None:
         """Note that something could not be seen, once."""
