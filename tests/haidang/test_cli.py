@@ -1,0 +1,225 @@
+"""The commands, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import peers
+import province
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.errors import ConfigError
+from haidang import snmprec
+from haidang.cli import COMMANDS, main
+from haidang.simulate.running import Running
+from haidang.target import split
+from snmp import ber
+from snmp.message import VarBind
+from snmp.oid import OID
+
+
+@pytest.fixture(scope="module")
+def devices() -> Running:
+    """A province of one office."""
+    with province.running(1, 8) as running:
+        yield running
+
+
+def of_kind(devices: Running, kind: str) -> str:
+    """The address and port of a device of this kind."""
+    return f"{next(m for m in devices.province.machines if m.kind == kind).address}:{devices.port}"
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """`haidang COMMAND --help` says what it is for, for every command."""
+    for command in COMMANDS:
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0
+        assert len(capsys.readouterr().out) > 100
+
+
+def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """`haidang` alone lists the commands and is an error of the command line."""
+    assert main([]) == 2
+    assert all(command in capsys.readouterr().err for command in COMMANDS if command == "probe")
+
+
+def test_probe_prints_a_page(devices: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    """`haidang probe ADDRESS` prints what the device is and how it is, for people."""
+    assert main(["probe", of_kind(devices, "switch")]) == 0
+    page = capsys.readouterr().out
+    assert "  switch: " in page
+    assert re.search(r"up +\S+ [MG]bit/s +full duplex", page)
+
+
+def test_probe_prints_json(devices: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`haidang probe --json --targets FILE` gives one object a line, also for a device that does not answer."""
+    targets = tmp_path / "targets"
+    closed = peers.free_port("udp")
+    targets.write_text(f"# name address community\nups {of_kind(devices, 'ups')} public\nnobody 127.0.0.1:{closed} public\n")
+    assert main(["probe", "--json", "--targets", str(targets)]) == 1
+    found = {document["target"]: document for document in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert found["ups"]["reachable"] is True
+    assert found["ups"]["kind"] == "ups"
+    assert {sensor["class"] for sensor in found["ups"]["sensors"]} >= {"voltage", "charge", "runtime"}
+    assert found["nobody"]["reachable"] is False
+    assert "refused" in found["nobody"]["message"]
+
+
+def test_probe_speaks_v3(devices: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Secrets come from the environment, never from the command line; a wrong one is said as such."""
+    how = devices.credentials
+    monkeypatch.setenv("AUTH", how.auth_secret)
+    monkeypatch.setenv("PRIV", how.priv_secret)
+    options = ["-u", how.user, "-a", how.auth, "-A", "AUTH", "-x", how.priv, "-X", "PRIV"]
+    assert main(["probe", of_kind(devices, "printer"), *options]) == 0
+    assert "  printer: " in capsys.readouterr().out
+    monkeypatch.setenv("AUTH", "another password")
+    assert main(["probe", of_kind(devices, "printer"), *options]) == 1
+    assert "authentication" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("engine", ["haidang", "pysnmp"])
+def test_walk_records_a_device(devices: Running, tmp_path: Path, engine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`haidang walk` writes all that a device answers, in order, with our engine and with pysnmp's alike."""
+    path = tmp_path / "walk.snmprec"
+    assert main(["walk", of_kind(devices, "ups"), "1.3.6.1.2.1.33", "-o", str(path), "--engine", engine]) == 0
+    rows = snmprec.read(path)
+    assert len(rows) > 20
+    assert [row.oid for row in rows] == sorted(row.oid for row in rows)
+    assert f"{len(rows)} objects" in capsys.readouterr().err
+
+
+def test_walk_says_when_nobody_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A walk of a closed port is an error with the reason."""
+    assert main(["walk", f"127.0.0.1:{peers.free_port('udp')}", "-o", str(tmp_path / "walk")]) == 1
+    assert "refused" in capsys.readouterr().err
+
+
+def test_a_walk_becomes_a_draft(devices: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`haidang profile draft` reads a walk, and lists by name what no profile reads."""
+    path = tmp_path / "walk.snmprec"
+    main(["walk", of_kind(devices, "switch"), "-o", str(path)])
+    with path.open("a") as walk:
+        walk.write("1.3.6.1.4.1.2021.13.16.2.1.3.7|66|41000\n")
+    capsys.readouterr()
+    assert main(["profile", "draft", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "  switch: " in said
+    assert re.search(r"^#   1\.3\.6\.1\.4\.1\.2021\.13\.16\.2\.1\.3 .* 41000$", said, re.M)
+    assert "object_id:" in said
+
+
+MODULE = """{name}-MIB DEFINITIONS ::= BEGIN
+IMPORTS {parent} FROM {source};
+{object} OBJECT IDENTIFIER ::= {{ {parent} {arc} }}
+END
+"""
+
+
+def test_mib_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`haidang mib add` reads modules in any order, keeps their names, and says which module is missing."""
+    from haidang import mib
+
+    monkeypatch.setenv("HAIDANG_MIBS", str(tmp_path / "names.json"))
+    mib.names.cache_clear()
+    root = tmp_path / "LAKE-MIB.txt"
+    root.write_text(MODULE.format(name="LAKE", object="lake", parent="enterprises", source="SNMPv2-SMI", arc=32473))
+    child = tmp_path / "SHORE-MIB.txt"
+    child.write_text(MODULE.format(name="SHORE", object="shore", parent="lake", source="LAKE-MIB", arc=7))
+    assert main(["mib", "add", str(child)]) == 1
+    assert "defines lake" in capsys.readouterr().err
+    assert main(["mib", "add", str(child), str(root)]) == 0
+    mib.names.cache_clear()
+    assert main(["mib", "name", "1.3.6.1.4.1.32473.7.1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "shore.1"
+    broken = tmp_path / "broken.txt"
+    broken.write_text("this is no module")
+    assert main(["mib", "add", str(broken)]) == 1
+    assert "not a MIB module" in capsys.readouterr().err
+    mib.names.cache_clear()
+
+
+def test_check_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`haidang check` ends with 2 and one message for each thing wrong, naming its key."""
+    path = tmp_path / "haidang.toml"
+    path.write_text('[collector]\nintervall = "60s"\n[[device]]\naddress = "10.0.0.1"\nunit = "x"\ncredential = "y"\n')
+    assert main(["check", "--config", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "intervall" in said
+    assert "interval" in said
+    assert "credential" in said
+    assert main(["check", "--config", str(tmp_path / "nothing.toml")]) == 2
+
+
+def test_collector_run_starts_nothing_on_wrong_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A collector with wrong settings ends with 2 before it opens or writes anything."""
+    path = tmp_path / "haidang.toml"
+    path.write_text('[collector]\nstate_directory = "state"\nnonsense = 1\n')
+    assert main(["collector", "run", "--config", str(path)]) == 2
+    assert "nonsense" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["haidang.toml"]
+
+
+def test_exports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`haidang export` writes rules, dashboards and the MIB, and prints the names of the files."""
+    assert main(["export", "alerts", str(tmp_path / "alerts")]) == 0
+    assert main(["export", "dashboards", str(tmp_path / "dashboards")]) == 0
+    assert main(["export", "mib", "-o", str(tmp_path / "HAIDANG-MIB.txt")]) == 0
+    files = capsys.readouterr().out.split()
+    assert all(Path(name).stat().st_size > 100 for name in files)
+    assert any(name.endswith("rules.yml") for name in files)
+    assert main(["export", "mib", "-o", str(tmp_path / "no" / "file")]) == 1
+
+
+@pytest.mark.parametrize("wrong", ["", ":161", "host:", "host:port", "host:0", "host:70000", "[::1"])
+def test_addresses_that_are_none(wrong: str) -> None:
+    """What is no address is refused with what would be right."""
+    if wrong in ("host:", "[::1"):
+        assert split(wrong)[1] == 161
+    else:
+        with pytest.raises(ConfigError, match="HOST:PORT"):
+            split(wrong)
+
+
+def test_addresses() -> None:
+    """Names, IPv4, IPv6 with and without port."""
+    assert split("10.0.0.1") == ("10.0.0.1", 161)
+    assert split("switch.local:1161") == ("switch.local", 1161)
+    assert split("[fe80::1]:1161") == ("fe80::1", 1161)
+    assert split("fe80::1") == ("fe80::1", 161)
+
+
+VALUES = st.one_of(
+    st.tuples(st.just(ber.OCTET_STRING), st.binary(max_size=40)),
+    st.tuples(st.just(ber.IP_ADDRESS), st.binary(min_size=4, max_size=4)),
+    st.tuples(st.just(ber.INTEGER), st.integers(-(2**31), 2**31 - 1)),
+    st.tuples(st.just(ber.COUNTER64), st.integers(0, 2**64 - 1)),
+    st.tuples(st.just(ber.OBJECT_IDENTIFIER), st.just(OID((1, 3, 6, 1)))),
+    st.tuples(st.just(ber.NULL), st.none()),
+)
+
+
+@given(st.dictionaries(st.tuples(st.just(1), st.just(3), st.integers(0, 2**32 - 1)), VALUES, max_size=8))
+def test_walks_are_written_and_read(
+    tmp_path_factory: pytest.TempPathFactory, rows: dict[tuple[int, ...], tuple[int, ber.Value]]
+) -> None:
+    """What is written as snmprec is read back the same, whatever the octets."""
+    bindings = sorted(VarBind(OID(name), tag, value) for name, (tag, value) in rows.items())
+    path = tmp_path_factory.mktemp("walk") / "walk.snmprec"
+    path.write_text("".join(snmprec.line(binding) + "\n" for binding in bindings))
+    assert snmprec.read(path) == bindings
+
+
+@pytest.mark.parametrize("line", ["1.3.6|4", "x|4|y", "1.3.6|99|y", "1.3.6|2|y", "1.3.6|4x|zz"])
+def test_lines_that_are_none(tmp_path: Path, line: str) -> None:
+    """A line that is no varbind is refused with file, line and what was expected."""
+    path = tmp_path / "walk.snmprec"
+    path.write_text(f"1.3.6.1|2|5\n{line}\n")
+    with pytest.raises(ConfigError, match=r"line 2: .*OID\|TAG\|VALUE"):
+        snmprec.read(path)
