@@ -24,13 +24,18 @@ _NOT_MEASURED = frozenset((2147483647, -2147483648, 4294967295))
 """What agents put where they have no reading: the largest and least INTEGER, and -1 in an unsigned type."""
 
 
-def read_object(name: str, node: Node) -> Object:
-    """One entry of ``objects``: an OID, or a mapping with oid, values, as and hourly."""
+def read_object(name: str, node: Node, root: OID | None = None) -> Object:
+    """One entry of ``objects``: an OID (``root.1.2``: under `root`), or a mapping with oid, values, as and hourly."""
     if not name.isidentifier() or name == "index":
         raise node.error(f"{name!r} is no object name (expected letters, digits and _, as ifInOctets; index is the row's)")
     keys = node.keys(("oid", "values", "as", "hourly"), ("oid",)) if isinstance(node.value, dict) else {"oid": node}
+    text = keys["oid"].text()
+    if text.startswith("root."):
+        if root is None:
+            raise keys["oid"].error(f"{text!r} needs a root (expected one in a match of this profile)")
+        text = f"{root}{text.removeprefix('root')}"
     try:
-        oid = OID.parse(keys["oid"].text())
+        oid = OID.parse(text)
     except ValueError as e:
         raise keys["oid"].error(str(e)) from None
     scalar = oid[-1] == 0

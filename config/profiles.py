@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -37,13 +37,22 @@ class Table(NamedTuple):
 
 
 class Match(NamedTuple):
-    """One way to recognise a family. An empty `object_id` matches all; `has` is an instance that must exist."""
+    """One way to recognise a family. An empty `object_id` matches all; `has` is an instance that must exist.
+
+    `root`: where the family's objects begin, an OID whose ``*`` are the arcs that follow `object_id` in the device's sysObjectID.
+    """
 
     object_id: OID
     description: re.Pattern[str] | None
     has: OID | None
     profile: str
     place: str
+    root: str = ""
+
+    def rooted(self, object_id: OID) -> OID:
+        """The root for a device."""
+        arcs = iter(object_id[len(self.object_id) :])
+        return OID(next(arcs, 0) if part == "*" else int(part) for part in self.root.split("."))
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -72,8 +81,10 @@ class Profile:
 class Profiles:
     """All profiles, read and checked."""
 
-    def __init__(self, profiles: Mapping[str, Profile]) -> None:
+    def __init__(self, profiles: Mapping[str, Profile], build: Callable[[str, OID], Profile] | None = None) -> None:
         self._profiles = dict(profiles)
+        self._build = build
+        self._rooted: dict[str, Profile] = {}
         self._by_prefix: dict[OID, list[Match]] = {}
         for profile in profiles.values():
             for match in profile.matches:
@@ -93,13 +104,20 @@ class Profiles:
             if not directory.is_dir():
                 raise ConfigError(f"{directory} is no directory: expected one with profiles (*.yaml)")
             files.update((path.stem, path) for path in sorted(directory.glob("*.yaml")))
-        return cls(_Loading(files).all())
+        loading = _Loading(files)
+        return cls(loading.all(), loading.rooted)
 
     def __getitem__(self, name: str) -> Profile:
-        return self._profiles[name]
+        """A profile by its name; ``name@root`` is the one whose objects begin at that OID."""
+        base, _, root = name.partition("@")
+        if not root or base not in self._profiles or self._build is None:
+            return self._profiles[name]
+        if name not in self._rooted:
+            self._rooted[name] = self._build(base, OID.parse(root))
+        return self._rooted[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._profiles
+        return isinstance(name, str) and name.partition("@")[0] in self._profiles
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._profiles)
@@ -114,7 +132,7 @@ class Profiles:
         """
         for match in self._candidates(object_id, descr):
             if match.has is None or match.has in has:
-                return self._profiles[match.profile]
+                return self[f"{match.profile}@{match.rooted(object_id)}" if match.root else match.profile]
         return self._profiles[GENERIC]
 
     def asks(self, object_id: OID, descr: str) -> tuple[OID, ...]:
@@ -158,6 +176,7 @@ class _Loading:
     def __init__(self, files: Mapping[str, Path]) -> None:
         self._files = files
         self._done: dict[str, Profile | None] = {}
+        self._documents: dict[str, Node] = {}
         self._problems: list[str] = []
 
     def all(self) -> dict[str, Profile]:
@@ -173,18 +192,27 @@ class _Loading:
         if name not in self._done:
             self._done[name] = None
             try:
-                self._done[name] = self._build(name)
+                self._done[name] = self._build(name, read(self._files[name]))
             except ConfigError as e:
                 self._problems += e.problems
         return self._done[name]
 
-    def _build(self, name: str) -> Profile:
-        document = read(self._files[name])
+    def rooted(self, name: str, root: OID) -> Profile:
+        """A profile whose objects begin at `root`."""
+        if name not in self._documents:
+            raise KeyError(f"{name}@{root}")
+        return self._build(name, self._documents[name], root)
+
+    def _build(self, name: str, document: Node, root: OID | None = None) -> Profile:
         keys = document.keys(_KEYS, ("description",))
         parents = self._parents(name, keys["extends"]) if "extends" in keys else []
+        matches = tuple(_matches(name, keys["match"])) if "match" in keys else ()
+        roots = [match.rooted(OID()) for match in matches if match.root]
+        if roots:
+            self._documents[name] = document
         objects = {key: o for parent in parents for key, o in parent.objects.items()}
         if "objects" in keys:
-            objects.update(self._objects(keys["objects"], objects))
+            objects.update(self._objects(keys["objects"], objects, root or next(iter(roots), None)))
         facts, uptime = read_facts(keys["facts"], objects) if "facts" in keys else ({}, ())
         for parent in parents:
             uptime = uptime or parent.uptime
@@ -195,7 +223,7 @@ class _Loading:
         use = used([rule for section in rules.values() for rule in section], facts, uptime)
         scalars, hourly, tables = _questions(use)
         return Profile(
-            name=name,
+            name=f"{name}@{root}" if root else name,
             description=keys["description"].text(),
             file=document.file,
             extends=tuple(parent.name for parent in parents),
@@ -207,7 +235,7 @@ class _Loading:
             hourly=hourly,
             tables=tables,
             moving=_oids(o for o in use.moving if o.hourly is not True) - _oids(use.states | use.seldom),
-            matches=tuple(_matches(name, keys["match"])) if "match" in keys else (),
+            matches=matches,
         )
 
     def _parents(self, name: str, node: Node) -> list[Profile]:
@@ -224,10 +252,10 @@ class _Loading:
             parents.append(parent)
         return parents
 
-    def _objects(self, node: Node, known: Mapping[str, Object]) -> dict[str, Object]:
+    def _objects(self, node: Node, known: Mapping[str, Object], root: OID | None) -> dict[str, Object]:
         objects = {}
         for key, one in node.items("object names with their OIDs"):
-            found = read_object(key, one)
+            found = read_object(key, one, root)
             if key in known and (known[key].oid, known[key].scalar) != (found.oid, found.scalar):
                 raise one.error(f"{key} is {known[key].oid} in what is extended: give one of the two another name")
             objects[key] = found
@@ -259,14 +287,16 @@ class _Loading:
 
 def _matches(name: str, node: Node) -> Iterator[Match]:
     for one in node.list():
-        keys = one.keys(("object_id", "description", "has"))
+        keys = one.keys(("object_id", "description", "has", "root"))
         if not keys:
             raise one.found("object_id, description or has")
         description = keys["description"].pattern() if "description" in keys else None
+        root = keys["root"].text() if "root" in keys else ""
+        if root and not re.fullmatch(r"\d+(\.(\d+|\*))*", root):
+            raise keys["root"].found("an OID, with * for the arcs that follow object_id in sysObjectID")
         for prefix in keys["object_id"].list() if "object_id" in keys else [None]:
-            yield Match(
-                _oid(prefix) if prefix else OID(), description, _oid(keys["has"]) if "has" in keys else None, name, _place(one)
-            )
+            has = _oid(keys["has"]) if "has" in keys else None
+            yield Match(_oid(prefix) if prefix else OID(), description, has, name, _place(one), root)
 
 
 def _place(node: Node) -> str:

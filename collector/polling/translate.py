@@ -91,7 +91,7 @@ class _Program:
 
     def __init__(self, profile: Profile) -> None:
         compiler = Compiler(profile.moving)
-        self._name = profile.name
+        self._name = profile.name.partition("@")[0]
         self._facts = {name: compiler.fact(text) for name, text in profile.facts.items()}
         self._uptime = compiler.value(profile.uptime)
         self._steps = [

@@ -84,6 +84,29 @@ def test_most_specific_wins(tmp_path: Path) -> None:
     assert profiles.asks(OID.parse("1.3.6.1.4.1.32473.8"), "") == ()
 
 
+def test_root(tmp_path: Path) -> None:
+    """A family whose products each have a subtree is read under the root that follows from sysObjectID, also by name."""
+    profiles = load(
+        tmp_path,
+        rooted="""
+match: [{object_id: 1.3.6.1.4.1.32473.10, root: 1.3.6.1.4.1.32473.11.*.1000}]
+objects: {load: root.5.1.0}
+processors: [{load: load}]
+""",
+    )
+    found = profiles.choose(OID.parse("1.3.6.1.4.1.32473.10.165.1.1"), "")
+    assert found.name == "rooted@1.3.6.1.4.1.32473.11.165.1000"
+    assert found.scalars == (OID.parse("1.3.6.1.4.1.32473.11.165.1000.5.1"),)
+    assert profiles[found.name] is found
+    assert found.name in profiles and "rooted" in list(profiles) and found.name not in list(profiles)
+
+
+def test_root_missing(tmp_path: Path) -> None:
+    """An object under a root needs a match that says where it is; a root is an OID with arcs left open."""
+    assert "'root.5' needs a root" in refused(tmp_path, "objects: {load: root.5}")
+    assert "expected an OID, with *" in refused(tmp_path, "match: [{object_id: 1.3.6.1.4.1.32473.10, root: there}]")
+
+
 def test_tie(tmp_path: Path) -> None:
     """Two profiles with the same match are refused, naming both places."""
     with pytest.raises(ConfigError, match=r"two\.yaml: match\[0\]: the same match stands in .*one\.yaml: match\[0\]"):
