@@ -67,6 +67,9 @@ CONTRADICTS: Mapping[str, Rule] = {
 TOGETHER_SAME_NAME = Rule(-4, "seen at the same time at another address, as machines with several addresses are")
 TOGETHER_OTHER_NAME = Rule(-16, "seen at the same time at another address under another name")
 
+MORE_TOGETHER = -1.0
+"""For each further address: a router has some, what a hundred devices say was never one machine's."""
+
 
 class Verdict(StrEnum):
     """What a match comes to. ASK: a machine of its own for now, and a question."""
@@ -280,11 +283,11 @@ def _place(evidence: Evidence, sightings: Iterable[Sighting], same_name: bool) -
     if any(sighting.source == evidence.source for sighting in sightings):
         reasons.append(Reason(AGREES["source"].points, "source", evidence.source))
     else:
-        for sighting in sightings:
-            if abs(sighting.last - evidence.time) < TOGETHER and sighting.address != evidence.address:
-                rule = TOGETHER_SAME_NAME if same_name else TOGETHER_OTHER_NAME
-                reasons.append(Reason(rule.points, "together", f"at {sighting.address} at the same time"))
-                break
+        others = {one.address for one in sightings if abs(one.last - evidence.time) < TOGETHER} - {evidence.address}
+        if others:
+            rule = TOGETHER_SAME_NAME if same_name else TOGETHER_OTHER_NAME
+            points = rule.points + MORE_TOGETHER * (len(others) - 1)
+            reasons.append(Reason(points, "together", f"at {_some(others)} at the same time"))
     if any(sighting.unit == evidence.unit for sighting in sightings):
         reasons.append(Reason(AGREES["unit"].points, "unit", evidence.unit))
         if any(sighting.unit == evidence.unit and sighting.address == evidence.address for sighting in sightings):

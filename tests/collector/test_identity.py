@@ -117,6 +117,21 @@ def test_two_addresses_of_one_router() -> None:
     assert match(seen(router, time=30.0), known(router)).verdict is Verdict.SAME
 
 
+def test_what_a_crowd_says() -> None:
+    """When dozens of addresses give the same serial at the same time, it is no machine's serial: they are not all joined."""
+    found = Known()
+    machines: dict[int, int] = {}
+    for number in range(100):
+        said = {"serial": "SN0000TEST99", "mac": PC["mac"], "model": "GS108"}
+        evidence = seen(said, time=float(number), source=f"d{number}", address=f"10.0.0.{number}")
+        decision = match(evidence, found)
+        machine = decision.machine if decision.verdict is Verdict.SAME and decision.machine else number + 1
+        found.add(Sighting(number, machine, evidence.source, "office", evidence.address, evidence.time, evidence.values))
+        machines[machine] = machines.get(machine, 0) + 1
+    assert max(machines.values()) < 20
+    assert len(machines) > 50
+
+
 def test_a_device_replaced_in_its_place() -> None:
     """Another printer at the same address of the settings is another machine; the same printer renamed is not."""
     printer = {"serial": "VNB3K12345", "mac": "3c:52:82:11:22:33", "name": "npi112233", "model": "LaserJet 404"}

@@ -190,7 +190,7 @@ def test_many_devices(inventory: Inventory) -> None:
     devices = [replace(SWITCH, id=f"d{number}", address=f"10.1.{number >> 8}.{number & 255}") for number in range(1200)]
     for device in devices:
         inventory.seen(device, NOW, State.UP)
-        inventory.described(device, FACTS, NOW)
+        inventory.described(device, replace(FACTS, serial=f"FOC{device.id}X"), NOW)
     assert inventory.flush(60)
     found = inventory.devices()
     assert len({record.id for record in found.values()}) == 1200
