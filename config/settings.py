@@ -188,10 +188,11 @@ class _Reading:
             top.wrong("include", str(expected(patterns, 'a list of file names or patterns, such as ["units/*.toml"]')))
             return
         for pattern in patterns:
-            if Path(pattern).is_absolute():
-                found = sorted(Path("/").glob(pattern.lstrip("/")))
-            else:
-                found = sorted(self.path.parent.glob(pattern))
+            root = Path("/") if Path(pattern).is_absolute() else self.path.parent
+            try:
+                found = sorted(root.glob(pattern.lstrip("/")))
+            except (ValueError, NotImplementedError, OSError):
+                found = []
             if not found:
                 top.wrong("include", f"{pattern!r} matches no file; expected one in {self.path.parent.absolute()}")
             for path in found:

@@ -164,6 +164,8 @@ def text(found: Any, show: bool = True) -> str:
         raise expected(found, "a text") if show else ValueError("found no text, expected one in quotes")
     if not found:
         raise ValueError("is empty, expected a text")
+    if "\0" in found:
+        raise ValueError("found a text with the character NUL, expected one without")
     return found
 
 
