@@ -33,12 +33,13 @@ def run(quick: bool) -> dict[str, Any]:
             theirs = peer.seconds()
             said = [f"CPU s for {count} samples: prometheus_client {theirs:.2f}"]
             for encoding, found in ratios.items():
-                before, _ = pages.mark()
+                before, *_ = pages.mark()
                 body = _get(pages.address, encoding)
-                after, stall = pages.mark()
+                after, stall, wall = pages.mark()
                 found.append(theirs / (after - before))
                 stalls.append(stall)
-                said.append(f"ours {encoding} {after - before:.3f} ({len(body)} octets, stall {stall * 1e3:.1f} ms)")
+                stalled = f"stall {stall * 1e3:.1f} ms, {wall * 1e3:.1f} by the clock"
+                said.append(f"ours {encoding} {after - before:.3f} ({len(body)} octets, {stalled})")
             print("; ".join(said), flush=True)
     if zlib.decompress(body, zlib.MAX_WBITS | 16).count(b"\n") < samples:
         raise SystemExit("the compressed page is not whole")

@@ -28,10 +28,10 @@ def run(quick: bool) -> dict[str, Any]:
         peer = serving.Peer(_get(readers[:1], "identity").decode())
         for _ in range(rounds):
             theirs = sum(peer.seconds() for _ in range(renderings)) / renderings
-            before, _ = pages.mark()
+            before, *_ = pages.mark()
             for _ in range(turns):
                 body = _get(readers, "gzip")
-            after, _ = pages.mark()
+            after, *_ = pages.mark()
             ours = (after - before) / turns / _READERS
             ratios.append(theirs / ours)
             print(

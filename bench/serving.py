@@ -2,8 +2,9 @@
 
     python -m bench.serving DEVICES
 
-prints {"address": ...} and answers each line on standard input with {"cpu": seconds so far, "stall": seconds}: the longest time
-since the line before in which the event loop gave a poll no turn. A line "watch" begins to measure that.
+prints {"address": ...} and answers each line on standard input with {"cpu": seconds so far, "stall": seconds, "wall": seconds}:
+the longest work since the line before in which the event loop gave a poll no turn, in CPU time and by the clock, which also
+counts what other programs took of the core. A line "watch" begins to measure that.
 """
 
 from __future__ import annotations
@@ -87,25 +88,26 @@ async def _serve(devices: int) -> None:
     await server.start()
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    longest = 0.0
+    longest = longest_wall = 0.0
     watching: list[asyncio.Task[None]] = []
 
     async def watch() -> None:
-        nonlocal longest
+        nonlocal longest, longest_wall
         while True:
-            begun = loop.time()
+            begun, spent = loop.time(), time.thread_time()
             await asyncio.sleep(_TICK)
-            longest = max(longest, loop.time() - begun - _TICK)
+            longest = max(longest, time.thread_time() - spent)
+            longest_wall = max(longest_wall, loop.time() - begun - _TICK)
 
     def asked() -> None:
-        nonlocal longest
+        nonlocal longest, longest_wall
         line = sys.stdin.readline()
         if not line:
             ended.set()
         elif line == "watch\n":
             watching.append(loop.create_task(watch()))
-        print(json.dumps({"cpu": time.process_time(), "stall": longest}), flush=True)
-        longest = 0.0
+        print(json.dumps({"cpu": time.process_time(), "stall": longest, "wall": longest_wall}), flush=True)
+        longest = longest_wall = 0.0
 
     loop.add_reader(sys.stdin, asked)
     print(json.dumps({"address": server.address}), flush=True)
@@ -126,14 +128,14 @@ class Serving:
         """Begin to measure stalls, which costs some CPU itself."""
         self.mark("watch")
 
-    def mark(self, word: str = "mark") -> tuple[float, float]:
-        """CPU seconds so far, and the longest stall since the last mark."""
+    def mark(self, word: str = "mark") -> tuple[float, float, float]:
+        """CPU seconds so far, and the longest stall since the last mark, in CPU time and by the clock."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(word + "\n")
         self._process.stdin.flush()
         said = json.loads(self._process.stdout.readline())
-        return said["cpu"], said["stall"]
+        return said["cpu"], said["stall"], said["wall"]
 
 
 @contextmanager

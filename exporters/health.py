@@ -10,12 +10,17 @@ from prometheus_client.registry import Collector
 
 from config.catalogue import CATALOGUE
 
+from .text import ORDER
+
 Numbers = Mapping[str, float | Mapping[str, float]]
 """Catalogue metric -> its value, or for a metric with one label: label value -> value."""
 
 
 class Health(Collector):
-    """Collects from callables that give `Numbers`; what two of them give of the same metric is put together."""
+    """Collects from callables that give `Numbers`; what two of them give of the same metric is put together.
+
+    A name that is not in the catalogue raises KeyError when the page is asked for.
+    """
 
     def __init__(self, *sources: Callable[[], Numbers]) -> None:
         self.sources = [*sources]
@@ -34,13 +39,13 @@ class Health(Collector):
             for name, value in source().items():
                 one = {key: float(number) for key, number in value.items()} if isinstance(value, Mapping) else {"": float(value)}
                 values.setdefault(name, {}).update(one)
-        for name, metric in CATALOGUE.items():
-            if name in values:
-                kind = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
-                family = kind(name, metric.help, labels=metric.labels)
-                for key, number in values[name].items():
-                    family.add_metric((key,) if metric.labels else (), number)
-                yield family
+        for name in sorted(values, key=ORDER.__getitem__):
+            metric = CATALOGUE[name]
+            kind = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
+            family = kind(name, metric.help, labels=metric.labels)
+            for key, number in values[name].items():
+                family.add_metric((key,) if metric.labels else (), number)
+            yield family
 
     def text(self) -> bytes:
         """The page's part on health, processes and the interpreter included."""

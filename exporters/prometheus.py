@@ -82,8 +82,10 @@ class Office:
 class Pages:
     """The sink that renders for Prometheus (a `collector.model.Sink`).
 
-    A block must not change once it was handed over: it is rendered when its unit's page is put together. `unit_numbers`
-    gives, for a unit's id, further catalogue metrics with the one label `unit`, by name.
+    A block must not change once it was handed over: it is rendered when its unit's page is put together. `timestamps` says, for
+    all units or for one by its id, whether polled values bear their time: a unit polled more seldom than every five minutes had
+    better not, for Prometheus shows nothing older. `unit_numbers` gives, for a unit's id, further catalogue metrics with the one
+    label `unit`, by name.
     """
 
     def __init__(
@@ -91,11 +93,11 @@ class Pages:
         units: Iterable[Unit] = (),
         devices: Iterable[Device] = (),
         *,
-        timestamps: bool = True,
+        timestamps: bool | Callable[[str], bool] = True,
         unit_numbers: Callable[[str], Mapping[str, float]] | None = None,
     ) -> None:
         self.offices: dict[str, Office] = {}
-        self._timestamps = timestamps
+        self._timestamps = timestamps if callable(timestamps) else lambda unit: timestamps
         self._unit_numbers = unit_numbers
         self._known: dict[str, Known] = {}
         self._templates = Templates()
@@ -202,10 +204,13 @@ class Pages:
                 unit = next(iter(self._waiting))
                 del self._waiting[unit]
                 self._work = self._compose(unit)
-            for _ in self._work:
-                if loop is not None and time.perf_counter() > until:
-                    self._handle = loop.call_soon(self._proceed)
-                    return
+            try:
+                for _ in self._work:
+                    if loop is not None and time.perf_counter() > until:
+                        self._handle = loop.call_soon(self._proceed)
+                        return
+            except Exception:  # whatever is wrong with one page, the others and the polls go on; the page stays as it was
+                log.exception("a unit's page cannot be put together")
             self._work = None
 
     def _compose(self, unit: str) -> Iterator[None]:
@@ -215,10 +220,11 @@ class Pages:
         families: dict[int, list[bytes]] = {}
         states: Counter[State] = Counter()
         values = 0
+        timed = self._timestamps(unit)
         for number, known in enumerate(tuple(office.devices.values()), 1):
             states[known.status.state] += 1
             _add_own(families, known, office.label)
-            values += self._add_polled(families, known)
+            values += self._add_polled(families, known, timed)
             if number % _CHUNK == 0:
                 yield
         office.states = states
@@ -231,14 +237,14 @@ class Pages:
             office.page = made
             office.values = values
 
-    def _add_polled(self, families: dict[int, list[bytes]], known: Known) -> int:
+    def _add_polled(self, families: dict[int, list[bytes]], known: Known, timed: bool) -> int:
         block = known.block
         if block is None:
             return 0
         end = b"\n"
         # Behind the newest time on the page (the clock was set back) values go without a time of their own, and
         # Prometheus gives them that of the scrape: it refuses times that go backwards within a series.
-        if self._timestamps and block.time >= known.last:
+        if timed and block.time >= known.last:
             known.last = block.time
             end = stamp(block.time)
         template = self._templates.of(block.layout)

@@ -375,7 +375,7 @@ def test_a_large_page_of_all_lets_others_work() -> None:
             pages.polled(fleet.device(i, i % 50), fleet.UP, Block(layout, values, fleet.NOW))
         for i in range(50):
             pages.cycled(f"xa-{i}")
-        while pages._handle is not None:
+        while pages.busy:
             await asyncio.sleep(0)
         server = Server(pages, Health(), port=0)
         await server.start()

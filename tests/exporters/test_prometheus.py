@@ -84,6 +84,32 @@ def test_times_can_be_left_out() -> None:
     assert of(pages)[key("interface_up", device="sw1", interface="eth0")] == (1, None)
 
 
+def test_times_can_be_left_out_for_a_unit_that_is_polled_seldom() -> None:
+    """Prometheus shows no timestamped value older than five minutes, so each unit may be told apart."""
+    pages = Pages([fleet.unit(0), fleet.unit(1)], timestamps=lambda unit: unit == "xa-0")
+    for number in (0, 1):
+        pages.polled(fleet.device(number, number), fleet.UP, fleet.block())
+        pages.cycled(f"xa-{number}")
+    assert of(pages)[key("device_uptime_seconds", device="sw0")] == (3600, fleet.NOW)
+    assert of(pages, "xa-1")[key("device_uptime_seconds", device="sw1")] == (3600, None)
+
+
+def test_a_page_that_cannot_be_made_harms_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """An error in one unit's numbers is logged with its place; polls go on, and so do the other pages."""
+
+    def numbers(unit: str) -> dict[str, float]:
+        if unit == "xa-0":
+            raise RuntimeError("no such cycle")
+        return {}
+
+    pages = Pages([fleet.unit(0), fleet.unit(1)], [fleet.device(1), fleet.device(2, 1)], unit_numbers=numbers)
+    pages.cycled("xa-0")
+    pages.cycled("xa-1")
+    assert "no such cycle" in caplog.text
+    assert pages.page("xa-0") is None
+    assert state(pages, "sw2", "xa-1") == "unknown"
+
+
 def test_counters_keep_every_digit(pages: Pages) -> None:
     """64-bit counters stand on the page as the device counts."""
     page = pages.page("xa-0")
@@ -279,7 +305,7 @@ def test_a_large_unit_is_rendered_in_slices(caplog: pytest.LogCaptureFixture) ->
                     pages.polled(fleet.device(i), fleet.UP, Block(layout, values, fleet.NOW))
                 pages.cycled("xa-0")
                 pages.cycled("xa-0")
-                while pages.page("xa-0") is before or pages._handle is not None:
+                while pages.page("xa-0") is before or pages.busy:
                     turns += 1
                     await asyncio.sleep(0)
                 before = pages.page("xa-0")
