@@ -205,11 +205,11 @@ class _Loading:
 
     def _build(self, name: str, document: Node, root: OID | None = None) -> Profile:
         keys = document.keys(_KEYS, ("description",))
-        parents = self._parents(name, keys["extends"]) if "extends" in keys else []
         matches = tuple(_matches(name, keys["match"])) if "match" in keys else ()
         roots = [match.rooted(OID()) for match in matches if match.root]
         if roots:
             self._documents[name] = document
+        parents = self._parents(name, keys["extends"], root or next(iter(roots), None)) if "extends" in keys else []
         objects = {key: o for parent in parents for key, o in parent.objects.items()}
         if "objects" in keys:
             objects.update(self._objects(keys["objects"], objects, root or next(iter(roots), None)))
@@ -238,7 +238,7 @@ class _Loading:
             matches=matches,
         )
 
-    def _parents(self, name: str, node: Node) -> list[Profile]:
+    def _parents(self, name: str, node: Node, root: OID | None) -> list[Profile]:
         parents = []
         for one in node.list():
             wanted = one.text()
@@ -249,7 +249,7 @@ class _Loading:
             parent = self._profile(wanted)
             if parent is None:
                 raise one.error(f"{wanted!r} cannot be extended: it has an error of its own, or extends {name} itself")
-            parents.append(parent)
+            parents.append(self.rooted(wanted, root) if root and wanted in self._documents else parent)
         return parents
 
     def _objects(self, node: Node, known: Mapping[str, Object], root: OID | None) -> dict[str, Object]:
