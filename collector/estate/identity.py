@@ -8,7 +8,7 @@ name) never suffices by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -109,8 +109,19 @@ class Sighting:
     unit: str
     address: str
     last: float
-    said: Values
+    said: dict[str, tuple[str, ...]]
     former: dict[str, set[str]] = field(default_factory=dict)
+
+    def says(self, evidence: Evidence) -> bool:
+        """Does the evidence say nothing but what is known of the sighting?"""
+        if self.unit != evidence.unit or self.address != evidence.address:
+            return False
+        return all(self.said.get(kind) == values for kind, values in pack(evidence.values).items())
+
+
+def pack(values: Values) -> dict[str, tuple[str, ...]]:
+    """Values as a sighting keeps them, in a quarter of the memory."""
+    return {kind: tuple(sorted(some)) for kind, some in values.items()}
 
 
 class Known:
@@ -120,7 +131,7 @@ class Known:
 
     def __init__(self) -> None:
         self._machines: dict[int, dict[int, Sighting]] = {}
-        self._holders: dict[tuple[str, str], dict[int, int]] = {}
+        self._holders: dict[tuple[str, str], int | dict[int, int]] = {}  # a machine, or of each how many sightings
         self._sources: dict[str, Sighting] = {}
         self._apart: set[tuple[int, int]] = set()
 
@@ -145,7 +156,12 @@ class Known:
         if current:
             self._sources[sighting.source] = sighting
         for key in _keys(sighting):
-            holders = self._holders.setdefault(key, {})
+            holders = self._holders.get(key)
+            if holders is None:
+                self._holders[key] = sighting.machine
+                continue
+            if isinstance(holders, int):
+                holders = self._holders[key] = {holders: 1}
             holders[sighting.machine] = holders.get(sighting.machine, 0) + 1
 
     def add_current(self, sighting: Sighting) -> None:
@@ -162,10 +178,11 @@ class Known:
             del self._sources[sighting.source]
         for key in _keys(sighting):
             holders = self._holders[key]
-            holders[sighting.machine] -= 1
-            if not holders[sighting.machine]:
-                del holders[sighting.machine]
-            if not holders:
+            if not isinstance(holders, int):
+                holders[sighting.machine] -= 1
+                if not holders[sighting.machine]:
+                    del holders[sighting.machine]
+            if isinstance(holders, int) or not holders:
                 del self._holders[key]
 
     def renew(self, sighting: Sighting, evidence: Evidence) -> None:
@@ -174,9 +191,9 @@ class Known:
         self.remove(sighting)
         for kind, values in evidence.values.items():
             former = sighting.former.setdefault(kind, set())
-            former |= sighting.said.get(kind, frozenset())
+            former.update(sighting.said.get(kind, ()))
             former -= values
-        sighting.said = {**sighting.said, **evidence.values}
+        sighting.said = {**sighting.said, **pack(evidence.values)}
         sighting.unit, sighting.address, sighting.last = evidence.unit, evidence.address, evidence.time
         self.add(sighting, current)
 
@@ -192,9 +209,10 @@ class Known:
         """Did a person say that these are two machines?"""
         return (min(one, other), max(one, other)) in self._apart
 
-    def holders(self, kind: str, value: str) -> Mapping[int, int]:
+    def holders(self, kind: str, value: str) -> Collection[int]:
         """The machines that say, or said, this value."""
-        return self._holders.get((kind, value), {})
+        holders = self._holders.get((kind, value), ())
+        return (holders,) if isinstance(holders, int) else holders
 
     def share(self, kind: str, value: str, machine: int) -> float:
         """What agreeing in a value is worth, 0 to 1: what other machines hold as well tells little or nothing."""

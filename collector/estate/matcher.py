@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from .evidence import Evidence
-from .identity import Decision, Known, Sighting, Verdict, match
+from .identity import Decision, Known, Sighting, Verdict, match, pack
 from .schema import ACT, DEVICE, DOUBT, EVIDENCE, MACHINE, SIGHTING
 
 
@@ -36,7 +36,7 @@ class Matcher:
         rows: list[dict[str, Any]] = []
         for device_id, evidence in seen:
             own = known.current(evidence.source)
-            if own is not None and _same(own, evidence):
+            if own is not None and own.says(evidence):
                 own.last = evidence.time
                 continue
             decision = match(evidence, known)
@@ -72,7 +72,7 @@ class Matcher:
         gone, back = [], []
         fresh = {}
         for kind, values in evidence.values.items():
-            before = sighting.said.get(kind, frozenset())
+            before = frozenset(sighting.said.get(kind, ()))
             former = sighting.former.get(kind, set())
             gone += [(kind, value) for value in before - values]
             back += [(kind, value) for value in (values - before) & former]
@@ -105,7 +105,7 @@ def load(connection: Connection) -> Known:
     columns = (SIGHTING.c.id, SIGHTING.c.machine_id, SIGHTING.c.unit, SIGHTING.c.address, SIGHTING.c.last_seen, SIGHTING.c.ended)
     query = select(DEVICE.c.key, DEVICE.c.last_seen.label("answered"), *columns).join_from(SIGHTING, DEVICE)
     for row in connection.execute(query.order_by(SIGHTING.c.id)):
-        values = {kind: frozenset(some) for kind, some in said.get(row.id, {}).items()}
+        values = {kind: tuple(sorted(some)) for kind, some in said.get(row.id, {}).items()}
         last = row.last_seen if row.ended is not None or row.answered is None else max(row.answered, row.last_seen)
         sighting = Sighting(row.id, row.machine_id, row.key, row.unit, row.address, last, values, former.get(row.id, {}))
         known.add(sighting, current=row.ended is None)
@@ -119,13 +119,6 @@ def load(connection: Connection) -> Known:
 _END = update(EVIDENCE).where(
     EVIDENCE.c.sighting_id == bindparam("s"), EVIDENCE.c.kind == bindparam("k"), EVIDENCE.c.value == bindparam("v")
 )
-
-
-def _same(sighting: Sighting, evidence: Evidence) -> bool:
-    """Does the evidence say nothing but what is known of the sighting?"""
-    if sighting.unit != evidence.unit or sighting.address != evidence.address:
-        return False
-    return all(sighting.said.get(kind) == values for kind, values in evidence.values.items())
 
 
 def _new_machine(connection: Connection, when: float) -> int:
@@ -144,7 +137,7 @@ def _new_sighting(connection: Connection, device_id: int, machine: int, evidence
     )  # fmt: skip
     assert result.inserted_primary_key is not None
     id_ = int(result.inserted_primary_key[0])
-    return Sighting(id_, machine, evidence.source, evidence.unit, evidence.address, evidence.time, dict(evidence.values))
+    return Sighting(id_, machine, evidence.source, evidence.unit, evidence.address, evidence.time, pack(evidence.values))
 
 
 def _ask(connection: Connection, machine: int, decision: Decision, when: float) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.estate.evidence import Evidence, gather
-from collector.estate.identity import Decision, Known, Sighting, Verdict, match, weigh
+from collector.estate.identity import Decision, Known, Sighting, Verdict, match, pack, weigh
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -36,7 +36,7 @@ def known(*machines: dict[str, str], time: float = 0.0, unit: str = "office") ->
     """Machines 1, 2, ... seen from devices d1, d2, ... at 10.0.0.1, 10.0.0.2, ..."""
     found = Known()
     for number, said in enumerate(machines, 1):
-        values = seen(said).values
+        values = pack(seen(said).values)
         found.add(Sighting(number, number, f"m{number}", unit, f"10.0.0.{number}", time, values))
     return found
 
@@ -126,7 +126,7 @@ def test_what_a_crowd_says() -> None:
         evidence = seen(said, time=float(number), source=f"d{number}", address=f"10.0.0.{number}")
         decision = match(evidence, found)
         machine = decision.machine if decision.verdict is Verdict.SAME and decision.machine else number + 1
-        found.add(Sighting(number, machine, evidence.source, "office", evidence.address, evidence.time, evidence.values))
+        found.add(Sighting(number, machine, evidence.source, "office", evidence.address, evidence.time, pack(evidence.values)))
         machines[machine] = machines.get(machine, 0) + 1
     assert max(machines.values()) < 20
     assert len(machines) > 50
@@ -220,7 +220,7 @@ def test_order_does_not_matter(said: dict[str, str], machines: list[dict[str, st
     random.shuffle(numbered)  # type: ignore[attr-defined]
     shuffled = Known()
     for number, one in numbered:
-        shuffled.add(Sighting(number, number, f"m{number}", "office", f"10.0.0.{number}", 0.0, seen(one).values))
+        shuffled.add(Sighting(number, number, f"m{number}", "office", f"10.0.0.{number}", 0.0, pack(seen(one).values)))
     first, second = match(seen(said), known(*machines)), match(seen(said), shuffled)
     assert (first.verdict, first.points) == (second.verdict, second.points)
 
