@@ -63,7 +63,9 @@ CLASSES: dict[str, tuple[str, str]] = {
         "Name InterfaceIndex InterfaceDescription NdisPhysicalMedium ConnectorPresent Virtual HardwareInterface DriverName "
         "PnPDeviceID Speed FullDuplex",
     ),
-    "Win32_NetworkAdapter": (_V2, "Index InterfaceIndex NetConnectionID Name PhysicalAdapter PNPDeviceID ServiceName AdapterTypeID"),
+    "Win32_NetworkAdapter": (
+        _V2, "Index InterfaceIndex NetConnectionID Name PhysicalAdapter PNPDeviceID ServiceName AdapterTypeID",
+    ),
     "MSFT_NetAdapterAdvancedPropertySettingData": (
         "root/StandardCimv2", "Name RegistryKeyword DisplayValue ValidDisplayValues",
     ),

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.inventory import rows
+from agent.inventory.parts import (
+    Agent,
+    Antivirus,
+    Battery,
+    Disk,
+    Inventory,
+    Limit,
+    Machine,
+    Memory,
+    Module,
+    Monitor,
+    Network,
+    Printer,
+    Processor,
+    Security,
+    Software,
+    Stability,
+    System,
+    User,
+    Volume,
+)
+from collector.polling.plan import arrange
+from collector.polling.translate import translate
+from config import objects
+from config.profiles import Profiles
+from snmp import ber
+from snmp.message import VarBind
+from snmp.oid import OID
+from snmp.tree import Tree
+
+WHOLE = Inventory(
+    Agent("0.1.0", 1_795_000_000, 250, True),
+    Machine("Lake", "Office 300", "", "LK-0042", "33221100-5544-7766-8899-aabbccddeeff", chassis="desktop", board_maker="Lake"),
+    (Processor("LGA1151", "Intel(R) Core(TM) i3-9100F CPU @ 3.60GHz", "Intel", 4, 4, 3600, 2018),),
+    Memory(8192, 2, 1, 32768),
+    (Module("DIMM 1", 8192, "DDR4", "DIMM", 2666, 2400, "Samsung", "M378", "1A2B"),),
+    (
+        Disk("sda", "LAKE SSD", "S1", "2", 240057, "ssd", "sata", 5400, False, True, "warning", "8 sectors",
+             12, 35, 900, 30, 4, 8, 0, 99),
+    ),
+    (Volume("/", "root", "ext4", "sda", True, True),),
+    (Network(2, "eth0", "wired", "Lake GbE", "e1000e", 1000, 100, bus="pci"), Network(7, "wlan0", "wireless", signal_dbm=-61)),
+    (Monitor("HDMI-1", "Dell", "Màn hình 24", "CN0X1", 2018, 1920, 1080, 527, 296),),
+    (Printer("LBP2900", "Canon LBP2900", "usb", "usb", True, "P1"),),
+    (Battery("BAT0", "Lake", "B1", "77", "Li-ion", 50000, 40000, 80, 312),),
+    System("Debian GNU/Linux", "12", "6.1.0", "x86_64", 1_700_000_000, 1_846_000_000, False, "", 1_790_000_000, ""),
+    Security(True, "ufw", True, False, True, "2.0", True),
+    (Antivirus("ClamAV", "1.0", False, True, 1_794_000_000),),
+    Stability(1_794_900_000, 2, 1_794_800_000, "power", 9),
+    (Limit("monitors", "no graphics card"),),
+    (Software("nano", "7.2", "Lake", "2024-01-02"),),
+    (User("lan", 1_794_990_000),),
+)
+
+
+def values(inventory: Inventory) -> dict[OID, ber.Value]:
+    return {name: value for name, _, value in rows.rows(inventory)}
+
+
+def test_every_fact_is_served_by_the_object_of_the_table() -> None:
+    """A fact that is known stands under its object with its value; nothing of the table is forgotten."""
+    found = values(WHOLE)
+    for group in objects.GROUPS:
+        facts = getattr(WHOLE, group.fact)
+        for n, fact in enumerate(facts, 1) if group.label else [(0, facts)]:
+            for item in group.objects:
+                value = getattr(fact, item.fact)
+                oid = OID((*group.oid(item), getattr(fact, "number", n)))
+                assert (oid in found) == (value not in (None, "")), group.object_name(item)
+
+
+def test_every_attribute_of_the_parts_has_an_object() -> None:
+    """What the readers find and the table does not name would be lost."""
+    named = {(group.fact, item.fact) for group in objects.GROUPS for item in group.objects}
+    for group in objects.GROUPS:
+        facts = getattr(WHOLE, group.fact)
+        for field in (facts[0] if group.label else facts)._fields:
+            assert (group.fact, field) in named or field == "number", f"{group.fact}.{field}"
+
+
+def test_what_is_not_known_is_absent() -> None:
+    """An empty inventory serves no value of HAIDANG-MIB, rather than zeros."""
+    root = objects.root()
+    assert not [name for name in values(Inventory()) if root.covers(name)]
+
+
+def test_texts_are_cut_between_letters() -> None:
+    """A text is at most 255 octets of valid UTF-8."""
+    cut = rows.text("Phòng Một cửa " * 30)
+    assert 250 <= len(cut) <= 255
+    cut.decode()
+
+
+def test_entity_mib_holds_the_parts_with_their_serials() -> None:
+    """Chassis, board, processor, module, disk, card, monitor and battery stand in ENTITY-MIB."""
+    found = values(WHOLE)
+    entry = OID((1, 3, 6, 1, 2, 1, 47, 1, 1, 1, 1))
+    serials = {name[-1]: value for name, value in found.items() if name[:-1] == entry + (11,)}
+    assert serials[1] == b"LK-0042" and serials[200] == b"1A2B" and serials[300] == b"S1" and serials[500] == b"CN0X1"
+    classes = {name[-1]: value for name, value in found.items() if name[:-1] == entry + (5,)}
+    assert {n: classes[n] for n in (1, 2, 100, 200, 300, 400, 600)} == {1: 3, 2: 9, 100: 12, 200: 9, 300: 15, 400: 10, 600: 14}
+    assert found[entry + (19, 1)] == bytes.fromhex("33221100554477668899aabbccddeeff")
+
+
+def test_rows_make_a_tree() -> None:
+    """Every row can be encoded, and none stands twice."""
+    assert len(Tree.of(rows.rows(WHOLE)).shape) == len(rows.rows(WHOLE))
+
+
+def test_the_collector_reads_the_same_facts_back() -> None:
+    """Through the workstation profile the agent's objects become facts and metrics in base units."""
+    profile = Profiles.load()["workstation"]
+    cells = arrange([VarBind(*row) for row in rows.rows(WHOLE)], sorted({one.oid for one in profile.objects.values()}))
+    found = translate(profile, cells)
+    facts = found.facts
+    assert (facts.kind, facts.vendor, facts.model, facts.serial) == ("workstation", "Lake", "Office 300", "LK-0042")
+    assert (facts.os_name, facts.os_version) == ("Debian GNU/Linux", "12 (6.1.0)")
+    assert {(c.kind, c.name, c.serial) for c in facts.components} >= {("memory", "DIMM 1", "1A2B"), ("disk", "sda", "S1")}
+    samples = {(s.metric, *told(s.labels)): s.value for s in found.samples}
+    assert samples["haidang_disk_size_bytes", "sda"] == 240057 * 10**6
+    assert samples["haidang_disk_health", "sda", "warning"] == 1 and samples["haidang_disk_health", "sda", "good"] == 0
+    assert samples["haidang_disk_wear_ratio", "sda"] == pytest.approx(0.12)
+    assert samples["haidang_interface_speed_limit_bytes_per_second", "eth0"] == 125_000_000
+    assert samples["haidang_interface_signal_dbm", "wlan0"] == -61
+    assert samples["haidang_os_restart_pending", ""] == 0 and samples["haidang_firewall_enabled", ""] == 1
+    assert samples["haidang_memory_installed_bytes", ""] == 8 << 30
+
+
+def told(labels: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    known = dict(labels)
+    return known.get("disk") or known.get("interface") or "", *(known[name] for name in ("health", "medium") if name in known)
