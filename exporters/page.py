@@ -33,14 +33,13 @@ _DEFLATED_HEADERS = tuple(map(deflate, HEADERS))
 
 
 class Page:
-    """A page that lies ready. `gzip` is the body for who takes gzip, `size` the octets of the text, `samples` their number."""
+    """A page that lies ready. `gzip` is the body for who takes gzip, `size` the octets of the text."""
 
-    __slots__ = ("_cuts", "gzip", "samples", "size")
+    __slots__ = ("_cuts", "gzip", "size")
 
-    def __init__(self, gzip: bytes, cuts: array[int], size: int, samples: int) -> None:
+    def __init__(self, gzip: bytes, cuts: array[int], size: int) -> None:
         self.gzip = gzip
         self.size = size
-        self.samples = samples
         self._cuts = cuts
 
     def plain(self) -> bytes:
@@ -58,7 +57,7 @@ def compose(families: Mapping[int, Sequence[bytes]]) -> Generator[None, None, Pa
     compressor = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
     parts = [_HEAD]
     cuts = array("I")
-    place, checksum, size, samples = len(_HEAD), 0, 0, 0
+    place, checksum, size = len(_HEAD), 0, 0
     for family in sorted(families):
         text = b"".join(families[family])
         if not text:
@@ -70,10 +69,9 @@ def compose(families: Mapping[int, Sequence[bytes]]) -> Generator[None, None, Pa
         cuts.extend((family, start, place))
         checksum = zlib.crc32(text, zlib.crc32(HEADERS[family], checksum))
         size += len(HEADERS[family]) + len(text)
-        samples += text.count(b"\n")
         yield
     parts += (_LAST, _trailer(checksum, size))
-    return Page(b"".join(parts), cuts, size, samples)
+    return Page(b"".join(parts), cuts, size)
 
 
 def _trailer(checksum: int, size: int) -> bytes:

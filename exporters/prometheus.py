@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from collector.model import Block, Device, Facts, Interface, State, Status, Unit
@@ -34,6 +34,9 @@ _STATES = {
     state: b"".join(b'haidang_device_state{%b,state="%b"} %d\n' % (_MARK, other.encode(), other is state) for other in State)
     for state in State
 }
+_OWN = len(State) + 4
+"""Samples of each device beside the polled ones: states, counts, identity."""
+_Families = defaultdict[int, list[bytes]]
 _ANSWERING = (State.UP, State.PARTIAL, State.REFUSED, State.GARBLED)
 _SILENT = Status(State.UNKNOWN)
 
@@ -41,10 +44,9 @@ _SILENT = Status(State.UNKNOWN)
 class Known:
     """What the pages know of one device."""
 
-    __slots__ = ("block", "device", "facts", "interfaces", "label", "last", "name", "status")
+    __slots__ = ("block", "device", "facts", "interfaces", "label", "last", "name", "named", "status")
 
     def __init__(self, device: Device) -> None:
-        self.device = device
         self.label = pairs((("device", device.id),))
         self.status = _SILENT
         self.block: Block | None = None
@@ -52,18 +54,24 @@ class Known:
         self.name = ""
         self.facts = b""
         self.interfaces = b""
+        self.settle(device)
+
+    def settle(self, device: Device) -> None:
+        """Take the device's name and address from the settings; a device they do not name calls itself what it likes."""
+        self.device = device
+        self.named = pairs((("name", device.name or self.name), ("address", device.address)))
 
 
 class Office:
     """One unit: its devices by id, and its page."""
 
-    __slots__ = ("devices", "label", "page", "states", "unit", "values")
+    __slots__ = ("devices", "label", "page", "samples", "states", "unit", "values")
 
     def __init__(self, unit: Unit) -> None:
         self.devices: dict[str, Known] = {}
         self.states: Counter[State] = Counter()
         self.page: Page | None = None
-        self.values = 0
+        self.samples = self.values = 0
         self.settle(unit)
 
     def settle(self, unit: Unit) -> None:
@@ -120,7 +128,7 @@ class Pages:
         before, self._known = self._known, {}
         for device in devices:
             known = before.get(device.id) or Known(device)
-            known.device = device
+            known.settle(device)
             self._place(known)
         self._waiting.update(dict.fromkeys(self.offices))
         self._proceed()
@@ -142,7 +150,7 @@ class Pages:
                 self._remove(known)
                 known.device = device
                 self._place(known)
-            known.device = device
+            known.settle(device)
         return known
 
     def _remove(self, known: Known) -> None:
@@ -162,6 +170,7 @@ class Pages:
         """The device's facts were read anew and differ from the last ones."""
         known = self._get(device)
         known.name = facts.name
+        known.settle(device)
         known.facts = b"," + pairs(
             (
                 ("kind", facts.kind), ("vendor", facts.vendor), ("model", facts.model), ("serial", facts.serial),
@@ -217,7 +226,7 @@ class Pages:
         office = self.offices.get(unit)
         if office is None:
             return
-        families: dict[int, list[bytes]] = {}
+        families: _Families = defaultdict(list)
         states: Counter[State] = Counter()
         values = 0
         timed = self._timestamps(unit)
@@ -231,13 +240,15 @@ class Pages:
         self._add_unit(families, office)
         made = yield from compose(families)
         if self.offices.get(unit) is office:
-            if made.samples > LARGEST >= (office.page.samples if office.page else 0):
+            samples = values + len(office.devices) * _OWN
+            if samples > LARGEST >= office.samples:
                 text = "the page of unit %s has %d samples, and Prometheus does well up to %d: make two units of it"
-                log.warning(text, unit, made.samples, LARGEST)
+                log.warning(text, unit, samples, LARGEST)
+            office.samples = samples
             office.page = made
             office.values = values
 
-    def _add_polled(self, families: dict[int, list[bytes]], known: Known, timed: bool) -> int:
+    def _add_polled(self, families: _Families, known: Known, timed: bool) -> int:
         block = known.block
         if block is None:
             return 0
@@ -255,10 +266,10 @@ class Pages:
             known.block = None
             return 0
         for family, segment in zip(template.families, segments, strict=True):
-            families.setdefault(family, []).append(segment)
+            families[family].append(segment)
         return len(block.values)
 
-    def _add_unit(self, families: dict[int, list[bytes]], office: Office) -> None:
+    def _add_unit(self, families: _Families, office: Office) -> None:
         unit = office.unit
         named = ("unit", unit.id)
         numbers: dict[str, float] = dict(self._unit_numbers(unit.id)) if self._unit_numbers else {}
@@ -312,23 +323,18 @@ class Pages:
         return [office.page for office in self.offices.values() if office.page is not None]
 
 
-def _add_own(families: dict[int, list[bytes]], known: Known, unit: bytes) -> None:
+def _add_own(families: _Families, known: Known, unit: bytes) -> None:
     """What is said of a device whether or not it answers: none of it bears a time."""
-
-    def add(family: int, text: bytes) -> None:
-        families.setdefault(family, []).append(text)
-
     status = known.status
     both = b"%b,%b" % (known.label, unit)
-    add(_STATE, _STATES[status.state].replace(_MARK, both))
+    families[_STATE].append(_STATES[status.state].replace(_MARK, both))
     if status.answer_seconds is not None:
-        add(_ANSWER, b"haidang_device_answer_seconds{%b} %a\n" % (both, status.answer_seconds))
-    add(_REQUESTS, b"haidang_device_requests_total{%b} %d\n" % (both, status.requests))
-    add(_RETRIES, b"haidang_device_retries_total{%b} %d\n" % (both, status.retries))
-    named = pairs((("name", known.device.name or known.name), ("address", known.device.address)))
-    add(_DEVICE_INFO, b"haidang_device_info{%b,%b%b} 1\n" % (both, named, known.facts))
+        families[_ANSWER].append(b"haidang_device_answer_seconds{%b} %a\n" % (both, status.answer_seconds))
+    families[_REQUESTS].append(b"haidang_device_requests_total{%b} %d\n" % (both, status.requests))
+    families[_RETRIES].append(b"haidang_device_retries_total{%b} %d\n" % (both, status.retries))
+    families[_DEVICE_INFO].append(b"haidang_device_info{%b,%b%b} 1\n" % (both, known.named, known.facts))
     if known.interfaces:
-        add(_INTERFACE_INFO, known.interfaces.replace(_MARK, known.label))
+        families[_INTERFACE_INFO].append(known.interfaces.replace(_MARK, known.label))
 
 
 def _interface_info(interfaces: Iterable[Interface]) -> Iterator[bytes]:
