@@ -15,6 +15,7 @@ COMMANDS = {
     "walk": "walk",
     "check": "check",
     "password": "password",
+    "device": "device",
     "profile": "profile",
     "mib": "mib",
     "export": "export",
