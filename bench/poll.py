@@ -27,6 +27,7 @@ from snmp import ber, session
 from snmp.client import Client, Credential, Target
 from snmp.oid import OID
 from snmp.security import Community
+from snmp.table import walk_columns
 from snmp.usm import User
 
 PROFILE = "bench-work"
@@ -53,7 +54,7 @@ async def learn(client: Client, target: Target, profile: Profile, workload: dict
     for binding in await session.get(client, target, [OID.parse(name) for name in workload["scalars"]]):
         if binding.tag not in ber.EXCEPTIONS:
             cells[OID(binding.oid[:-1])] = {(0,): binding}
-    cells.update(await session.table(client, target, [OID.parse(name) for name in workload["columns"]]))
+    cells.update(await walk_columns(client, target, [OID.parse(name) for name in workload["columns"]]))
     questions = tuple(ask_for(cells, body=SECURED if isinstance(target.credential, User) else BODY))
     return Plan(profile, questions, zlib.compress(b"")), sum(map(len, cells.values()))
 

@@ -10,12 +10,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from config.profiles import Cadence, Profile, Profiles
-from snmp import ber, message, session
+from snmp import ber, session
 from snmp.client import Client, Target
 from snmp.errors import SecurityError, SnmpError
 from snmp.message import VarBind
 from snmp.oid import OID
-from snmp.security import Community
+from snmp.table import walk_columns
 
 from .questions import Cells
 
@@ -112,7 +112,7 @@ async def learn(client: Client, target: Target, profiles: Profiles, name: str = 
     async def walk(some: Sequence[OID]) -> None:
         async with turn:
             try:
-                rows = await session.table(client, target, some)
+                rows = await walk_columns(client, target, some)
             except SecurityError:
                 raise
             except SnmpError as e:
@@ -142,8 +142,3 @@ async def _present(client: Client, target: Target, roots: Sequence[OID]) -> set[
         if binding.tag not in ber.EXCEPTIONS and root.covers(binding.oid):
             found.add(root)
     return found
-
-
-def is_v1(target: Target) -> bool:
-    """Does the device speak SNMPv1 only, as far as its credential says?"""
-    return isinstance(target.credential, Community) and target.credential.version == message.V1

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from config.profiles import Profiles
 from snmp.client import Client, Target
 from snmp.errors import DecodeError, StatusError
+from snmp.session import is_v1
 from snmp.usm import User
 
 from ..model import Block, Device, Facts, Outcome, State, Status
 from .ask import WINDOW, Poll, Reading, attempt
-from .learn import Learners, Learnt, is_v1, learn
+from .learn import Learners, Learnt, learn
 from .plan import Changed, Plan, snapshot
 from .questions import BODY, SECURED
 
