@@ -168,7 +168,8 @@ class Service:
             signal.signal(number, self._end)
         say(f"{__version__} listens on {', '.join(map(str, self.endpoints))}")
         try:
-            due = 0.0
+            # The first child waits until those who waited for the start have their answers.
+            due = steady() + _CHILD_TICK
             while not self._ending:
                 now = steady()
                 if now >= due:

@@ -220,7 +220,7 @@ class Group:
     be encoded is left out, and if `read` fails the whole group is, until it is asked for again; both are logged when they begin.
     """
 
-    __slots__ = ("_encoded", "_fresh_until", "_trouble", "name", "names", "read", "readings", "ttl", "values")
+    __slots__ = ("_encoded", "_fresh_until", "_order", "_trouble", "name", "names", "read", "readings", "ttl", "values")
 
     def __init__(self, name: str, read: Callable[[], Iterable[Row]], ttl: float = 2.0) -> None:
         self.name = name
@@ -231,6 +231,7 @@ class Group:
         self.values: list[bytes] = []
         self.readings = 0
         """How often it was read."""
+        self._order: list[OID] = []
         self._encoded: dict[OID, tuple[int, ber.Value, bytes]] = {}
         self._fresh_until = float("-inf")
         self._trouble = ""
@@ -264,10 +265,14 @@ class Group:
             logging.getLogger(__name__).warning("objects of group %s: %s", self.name, trouble)
         self._trouble = trouble
         self._fresh_until = now + self.ttl
-        names = sorted(encoded)
-        if names != self.names:
-            self.names = names
-        self.values = [encoded[name][2] for name in names]
+        # Readers give their rows in the same order nearly always: then nothing needs sorting.
+        order = list(encoded)
+        if order != self._order:
+            self._order = order
+            names = sorted(encoded)
+            if names != self.names:
+                self.names = names
+        self.values = [encoded[name][2] for name in self.names]
         self._encoded = encoded
         self.readings += 1
 

@@ -17,11 +17,11 @@ BIOS, SYSTEM, BOARD, CHASSIS, PROCESSOR, ARRAY, MODULE, BATTERY, END = 0, 1, 2, 
 _MAX_STRUCTURES = 4096
 
 CHASSIS_FORMS = (
-    "", "", "", "desktop", "low-profile desktop", "pizza box", "mini tower", "tower", "portable", "laptop",
-    "notebook", "hand-held", "docking station", "all in one", "sub notebook", "space-saving", "lunch box", "server",
-    "expansion chassis", "sub chassis", "bus expansion chassis", "peripheral chassis", "raid chassis", "server", "sealed-case", "multi-system", "compact pci",
-    "advanced tca", "blade", "blade enclosure", "tablet", "convertible", "detachable", "iot gateway", "embedded", "mini pc",
-    "stick pc",
+    "", "", "", "desktop", "low-profile desktop", "pizza box", "mini tower", "tower", "portable", "laptop", "notebook",
+    "hand-held", "docking station", "all in one", "sub notebook", "space-saving", "lunch box", "server", "expansion chassis",
+    "sub chassis", "bus expansion chassis", "peripheral chassis", "raid chassis", "server", "sealed-case", "multi-system",
+    "compact pci", "advanced tca", "blade", "blade enclosure", "tablet", "convertible", "detachable", "iot gateway",
+    "embedded", "mini pc", "stick pc",
 )  # fmt: skip
 """By the number of section 7.4.1."""
 _FORMS = (
