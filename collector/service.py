@@ -74,6 +74,7 @@ class Service:
         self._lines: dict[str, Line] = {}
         self._settings = settings
         self._names: dict[str, str] = {}
+        self._dropped = 0
         self._resolving: asyncio.Task[None] | None = None
         self._plans = inventory.plans()
         self._profiles = profiles
@@ -189,6 +190,26 @@ class Service:
             "haidang_collector_socket_dropped_total": self.client.dropped(),
             "haidang_collector_socket_buffer_bytes": self.client.receive_buffer(),
         }
+
+    def unit_numbers(self, unit: str) -> Mapping[str, float]:
+        """A unit's own figures, by catalogue metric."""
+        cycle = self.cycles.get(unit)
+        if cycle is None:
+            return {}
+        return {"haidang_unit_cycle_seconds": cycle.seconds, "haidang_unit_cycle_overruns_total": cycle.overruns}
+
+    def ailments(self) -> list[str]:
+        """What is wrong with the collector now, in words; empty in health."""
+        found = [f"the inventory: {self.inventory.trouble}"] if self.inventory.trouble else []
+        dropped = self.client.dropped()
+        if dropped > self._dropped:
+            self._dropped = dropped
+            found.append(
+                f"the kernel dropped {dropped} packets because the receive buffer of {self.client.receive_buffer()} bytes was full: "
+                "raise net.core.rmem_max (sysctl -w net.core.rmem_max=16777216) and start again"
+            )
+            log.warning("packets dropped count=%d hint='sysctl -w net.core.rmem_max=16777216'", dropped)
+        return found
 
     async def cycled(self, deadline: float) -> bool:
         """Wait until every unit has ended a cycle; False when `deadline` seconds were not enough."""

@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from collector.model import Device, Unit
 from collector.service import Service
 from config import settings
 from config.errors import ConfigError
+from config.profiles import Profiles
 from config.settings import Settings
 from exporters.errors import ExportError
 from exporters.health import Health
@@ -29,9 +31,6 @@ from .sentence import counted
 from .target import split
 
 log = logging.getLogger(__name__)
-
-WRITE_WITHIN = 5.0
-"""Seconds in which everything is written when told to end."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -57,58 +56,86 @@ def run(args: argparse.Namespace) -> int:
         return 1
 
 
-async def _run(path: Path, found: Settings, profiles: Any, listen: tuple[str, int]) -> int:
+SELDOM = 240.0
+"""An interval in seconds from which values go without the time of their poll: Prometheus shows none older than five minutes."""
+
+
+async def _run(path: Path, found: Settings, profiles: Profiles, listen: tuple[str, int]) -> int:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    began = time.monotonic()
     inventory = Inventory.open(found.collector.database.reveal())
-    service: Service | None = None
+    running: Running | None = None
     try:
-        pages = Pages(*_estate(found), timestamps=found.web.timestamps)
-        service = Service(found, profiles, inventory, [pages])
-        health = Health(service.numbers, pages.numbers)
-        server = Server(
-            pages,
-            health,
-            host=listen[0],
-            port=listen[1],
-            certificate=found.web.tls_certificate,
-            key=found.web.tls_key,
-            users=found.web.users,
-        )
-        await server.start()
-        running = service
-
-        def read_again() -> None:
-            try:
-                new = settings.read(path)
-                load_profiles(new)
-            except ConfigError as e:
-                log.error("settings refused file=%s reason=%r kept=the ones before", path, str(e))
-                return
-            running.arrange(new)
-            pages.arrange(*_estate(new))
-            server.admit(new.web.users)
-            log.info("settings read again units=%d devices=%d", len(new.units), len(new.devices))
-
+        running = Running(path, found, profiles, inventory)
+        await running.serve(listen)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
-        loop.add_signal_handler(signal.SIGHUP, read_again)
-        log.info("collector started units=%d devices=%d pages=%s", len(found.units), len(found.devices), server.url)
-        print(
-            f"polling {counted(len(found.devices), 'device')} in {counted(len(found.units), 'unit')}; pages at {server.url}",
-            flush=True,
-        )
+        loop.add_signal_handler(signal.SIGHUP, running.read_again)
         await ended.wait()
-        began = time.monotonic()
-        service.stop()
-        await server.stop()
     finally:
-        if service is not None:
-            service.stop()
+        began = time.monotonic()
+        if running is not None:
+            await running.stop()
         written = await asyncio.to_thread(inventory.close)
-    log.info("collector ended seconds=%.1f", time.monotonic() - began)
+        log.info("collector ended seconds=%.1f", time.monotonic() - began)
     return 0 if written else 1
+
+
+class Running:
+    """A collector: what polls, what serves, and the settings both were made from."""
+
+    def __init__(self, path: Path, found: Settings, profiles: Profiles, inventory: Inventory) -> None:
+        self.path = path
+        self.settings = found
+        self.pages = Pages(*_estate(found), timestamps=self._timed, unit_numbers=self._unit_numbers)
+        self.service = Service(found, profiles, inventory, [self.pages])
+        self.server: Server | None = None
+
+    def _timed(self, unit: str) -> bool:
+        known = self.settings.units.get(unit)
+        return self.settings.web.timestamps and (known is None or known.interval < SELDOM)
+
+    def _unit_numbers(self, unit: str) -> Mapping[str, float]:
+        return self.service.unit_numbers(unit)
+
+    async def serve(self, listen: tuple[str, int]) -> None:
+        """Open the pages; raises exporters.errors.ListenError."""
+        web = self.settings.web
+        self.server = Server(
+            self.pages,
+            Health(self.service.numbers, self.pages.numbers),
+            host=listen[0],
+            port=listen[1],
+            certificate=web.tls_certificate,
+            key=web.tls_key,
+            users=web.users,
+            ailments=self.service.ailments,
+        )
+        await self.server.start()
+        devices, units = counted(len(self.settings.devices), "device"), counted(len(self.settings.units), "unit")
+        print(f"polling {devices} in {units}; pages at {self.server.url}", flush=True)
+        log.info("collector started pages=%s", self.server.url)
+
+    def read_again(self) -> None:
+        """Take the settings as they stand now; wrong ones are refused and the ones before stay."""
+        try:
+            new = settings.read(self.path)
+            load_profiles(new)
+        except ConfigError as e:
+            log.error("settings refused file=%s reason=%r kept='the ones before'", self.path, str(e))
+            return
+        self.settings = new
+        self.service.arrange(new)
+        self.pages.arrange(*_estate(new))
+        if self.server is not None:
+            self.server.admit(new.web.users)
+        log.info("settings read again units=%d devices=%d", len(new.units), len(new.devices))
+
+    async def stop(self) -> None:
+        """Poll and serve no more."""
+        self.service.stop()
+        if self.server is not None:
+            await self.server.stop()
 
 
 def _estate(found: Settings) -> tuple[list[Unit], list[Device]]:
@@ -116,4 +143,3 @@ def _estate(found: Settings) -> tuple[list[Unit], list[Device]]:
         [Unit(unit.id, unit.name, unit.kind, unit.parent) for unit in found.units.values()],
         [Device(d.id, d.address, d.port, d.credential, d.unit, d.profile, d.name) for d in found.devices],
     )
-

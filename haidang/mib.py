@@ -97,7 +97,8 @@ def run_add(args: argparse.Namespace) -> int:
     missing = sorted({str(parts[0]) for _, parts, _ in waiting.values()} - waiting.keys())
     if missing:
         need = ", ".join(missing[:8])
-        print(f"haidang mib: {counted(len(waiting), 'name')} left out: add the module that defines {need} as well", file=sys.stderr)
+        left = counted(len(waiting), "name")
+        print(f"haidang mib: {left} left out: add the module that defines {need} as well", file=sys.stderr)
     return 1 if wrong or missing else 0
 
 

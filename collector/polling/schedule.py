@@ -39,6 +39,7 @@ class Cycle:
         self.watches: list[Watch] = []
         self.seconds = 0.0
         """How long the last cycle took."""
+        self.overruns = 0
         self._asking = asking
         self._sinks = sinks
         self._tally = tally
@@ -192,6 +193,7 @@ class Cycle:
         learning = sum(watch.plan is None for watch in late)
         if learning < len(late):
             self._tally.overruns += 1
+            self.overruns += 1
             log.warning(
                 "cycle overrun unit=%s interval=%gs unfinished=%d such_as=%s",
                 self.unit.id, self.interval, len(late), ",".join(watch.device.id for watch in late[:3]),
