@@ -205,7 +205,7 @@ class Service:
         if dropped > self._dropped:
             self._dropped = dropped
             found.append(
-                f"the kernel dropped {dropped} packets because the receive buffer of {self.client.receive_buffer()} bytes was full: "
+                f"the kernel dropped {dropped} packets: the receive buffer of {self.client.receive_buffer()} bytes was full; "
                 "raise net.core.rmem_max (sysctl -w net.core.rmem_max=16777216) and start again"
             )
             log.warning("packets dropped count=%d hint='sysctl -w net.core.rmem_max=16777216'", dropped)
