@@ -37,7 +37,7 @@ lint: setup
 test: setup
 	@deploy/packages.sh deploy/test-packages.txt
 	@$(MAKE) lint
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n 4 --dist loadscope
 
 bench: setup
 	@deploy/packages.sh deploy/test-packages.txt deploy/bench-packages.txt
