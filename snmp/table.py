@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import random
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from . import ber, message
@@ -10,7 +11,7 @@ from .client import Client, Request, Target
 from .errors import DecodeError, SnmpError, StatusError, Timeout, WalkError
 from .message import VarBind
 from .oid import OID
-from .session import ask, is_v1
+from .session import ask, get_next, is_v1
 
 TOGETHER = 12
 """Columns walked side by side at most."""
@@ -20,6 +21,8 @@ USUAL = 28
 """Octets of a usual varbind."""
 MAX_ROWS = 8192
 """Rows of one table: more is a device that counts on for ever, or a routing table nobody asked for."""
+_TRIED = 4
+"""Columns that `confirm` tries."""
 _SYSTEM = OID((1, 3, 6, 1, 2, 1, 1))
 
 Rows = dict[OID, dict[tuple[int, ...], VarBind]]
@@ -138,9 +141,11 @@ async def _advance(client: Client, target: Target, group: Sequence[_Column], eve
 
 
 def _understand(target: Target, group: Sequence[_Column], every: Sequence[_Column], found: Sequence[VarBind]) -> None:
-    """Put rows into their columns and end those that have ended; raises _Misshapen when something cannot be."""
+    """Put rows into their columns and end those that have ended; raises _Misshapen, and keeps nothing, when something
+    cannot be."""
     ended: dict[_Column, OID | None] = {}
-    moved = False
+    rows: list[tuple[_Column, VarBind]] = []
+    cursors = {column: column.cursor for column in group}
     for i, binding in enumerate(found):
         column = group[i % len(group)]
         oid = binding.oid
@@ -150,27 +155,56 @@ def _understand(target: Target, group: Sequence[_Column], every: Sequence[_Colum
             ended[column] = None
         elif not column.name.covers(oid):
             ended[column] = oid
-        elif oid > column.cursor:
-            column.take(binding)
-            moved = True
-        elif oid < column.cursor:
-            raise _Misshapen(f"{target.address} answered {oid} after {column.cursor}: its objects are out of order")
-    if not moved and not ended:
+        elif oid > cursors[column]:
+            rows.append((column, binding))
+            cursors[column] = oid
+        elif oid < cursors[column]:
+            raise _Misshapen(f"{target.address} answered {oid} after {cursors[column]}: its objects are out of order")
+    if not rows and not ended:
         raise _Misshapen(f"{target.address} repeats {found[0].oid if found else 'nothing'} for ever")
+    firsts = {column: column.first for column in every}
+    for column, binding in rows:
+        if firsts[column] is None:
+            firsts[column] = binding.oid
     for column, after in ended.items():
         if after is not None:
-            _check_end(target, column, after, every)
+            _check_end(target, cursors[column], after, firsts)
+    for column, binding in rows:
+        column.take(binding)
     for column in ended:
         column.ended = True
 
 
-def _check_end(target: Target, column: _Column, after: OID, every: Sequence[_Column]) -> None:
+def _check_end(target: Target, last: OID, after: OID, firsts: Mapping[_Column, OID | None]) -> None:
     """What follows a column's last row is the first row of another column: another row of one of ours is a misplaced one."""
-    if after <= column.cursor:
-        raise _Misshapen(f"{target.address} answered {after} after {column.cursor}: its objects are out of order")
-    for other in every:
-        if other.name.covers(after) and after != other.first and (other.ended or other.first is not None):
-            raise _Misshapen(f"{target.address} answered {after} in the place of what follows {column.cursor}")
+    if after <= last:
+        raise _Misshapen(f"{target.address} answered {after} after {last}: its objects are out of order")
+    for other, first in firsts.items():
+        if other.name.covers(after) and after != first and (other.ended or first is not None):
+            raise _Misshapen(f"{target.address} answered {after} in the place of what follows {last}")
+
+
+async def confirm(client: Client, target: Target, rows: Rows) -> bool:
+    """Does a device give the same rows singly as it gave in bulk? Tries a few columns: their first row, the one behind it,
+    and one somewhere. Raises SnmpError."""
+    expected: dict[OID, OID | None] = {}
+    names = sorted(rows, key=lambda name: -len(rows[name]))
+    for name in names[:: max(1, len(names) // _TRIED)][:_TRIED]:
+        some = [binding.oid for binding in rows[name].values()]
+        expected[name] = some[0] if some else None
+        if len(some) > 1:
+            expected[some[0]] = some[1]
+            at = random.randrange(len(some) - 1)
+            expected[some[at]] = some[at + 1]
+    asked = list(expected)
+    try:
+        found = await get_next(client, target, asked)
+    except (StatusError, DecodeError, Timeout):
+        found = [binding for name in asked for binding in await get_next(client, target, [name])]
+    return all(
+        binding.oid == after if after is not None else not name.covers(binding.oid) or binding.tag in ber.EXCEPTIONS
+        for (name, after), binding in zip(expected.items(), found, strict=True)
+    )
 
 
 async def _singly(
