@@ -35,32 +35,39 @@ _WORDS = {
     },
 }  # fmt: skip
 
+_KINDS = {
+    "province": "Tỉnh", "department": "Sở, ban, ngành", "district": "Huyện", "commune": "Xã", "ward": "Phường", "school": "Trường",
+    "machine": "Máy", "datacentre": "Trung tâm dữ liệu",
+}  # fmt: skip
+"""The usual kinds of units in Vietnamese; another kind is shown as the settings write it."""
+
 _STYLE = """\
 body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:76rem;padding:0 1rem;color:#1b2430}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #dde2e8}
 th{border-bottom-width:2px}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}a{color:#0b5cad}
-nav{float:right}.up{color:#1a7f37}.partial{color:#9a6700}.silent,.refused,.garbled{color:#b42318;font-weight:600}
+nav{float:right}td:last-child{white-space:nowrap}.up{color:#1a7f37}.partial{color:#9a6700}.silent,.refused,.garbled{color:#b42318;font-weight:600}
 .unreachable{color:#b42318}.unknown{color:#667085}"""
 
 
 def province(offices: Iterable[Office], language: str) -> str:
     """All units with their devices by state."""
     words = _WORDS[language]
-    offices = tuple(offices)
-    total: Counter[State] = Counter()
+    counted = [(one, Counter(known.status.state for known in one.devices.values())) for one in offices]
+    total: Counter[State] = sum((states for _, states in counted), Counter())
+    # units that need somebody come first, otherwise they stay in the order of the settings
+    counted.sort(key=lambda pair: next((i for i, state in enumerate(_ORDER) if pair[1][state]), len(_ORDER)))
     rows = []
-    for one in offices:
-        states = Counter(known.status.state for known in one.devices.values())
-        total.update(states)
+    for one, states in counted:
+        kind = _KINDS.get(one.unit.kind, one.unit.kind) if language == "vi" else one.unit.kind
         name = f'<a href="?{escape(_query(language, unit=one.unit.id))}">{escape(one.unit.name)}</a>'
         page = f'<a href="{escape(unit_path(one.unit.id))}">{words["page"]}</a>'
-        rows.append(f"<tr><td>{name}</td><td>{escape(one.unit.kind)}</td>{_counts(states)}<td>{page}</td></tr>")
+        rows.append(f"<tr><td>{name}</td><td>{escape(kind)}</td>{_counts(states)}<td>{page}</td></tr>")
     heads = "".join(f'<th class="n">{words[state]}</th>' for state in _ORDER)
     body = (
         f"<table><thead><tr><th>{words['unit']}</th><th>{words['kind']}</th>"
         f'<th class="n">{words["devices"]}</th>{heads}<th></th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody>"
-        f"<tfoot><tr><th>{len(offices)}</th><th></th>{_counts(total)}<th></th></tr></tfoot></table>"
+        f"<tfoot><tr><th>{len(counted)}</th><th></th>{_counts(total)}<th></th></tr></tfoot></table>"
     )
     return _document(words["units"], body, language)
 
