@@ -22,7 +22,7 @@ _BY_KIND = {
         800: "Alcatel-Lucent", 890: "Zyxel", 1588: "Brocade", 1916: "Extreme Networks", 1991: "Brocade", 2011: "Huawei",
         3902: "ZTE", 4413: "Broadcom", 4526: "Netgear", 4881: "Ruijie", 5624: "Enterasys", 6027: "Dell",
         6141: "Ciena", 6486: "Alcatel-Lucent", 8691: "Moxa", 10456: "PLANET", 11863: "TP-Link", 15004: "RuggedCom",
-        25506: "H3C", 30065: "Arista", 35265: "Eltex", 47196: "Aruba", 52642: "FS",
+        25506: "H3C", 27282: "Realtek", 27975: "FS", 30065: "Arista", 35265: "Eltex", 47196: "Aruba", 52642: "FS",
     },
     "router": {
         94: "Nokia", 193: "Ericsson", 664: "Adtran", 2356: "LANCOM", 2636: "Juniper", 6527: "Nokia", 6889: "Avaya",
