@@ -36,8 +36,8 @@ _WORDS = {
 }  # fmt: skip
 
 _KINDS = {
-    "province": "Tỉnh", "department": "Sở, ban, ngành", "district": "Huyện", "commune": "Xã", "ward": "Phường", "school": "Trường",
-    "machine": "Máy", "datacentre": "Trung tâm dữ liệu",
+    "province": "Tỉnh", "department": "Sở, ban, ngành", "district": "Huyện", "commune": "Xã", "ward": "Phường",
+    "school": "Trường", "machine": "Máy", "datacentre": "Trung tâm dữ liệu",
 }  # fmt: skip
 """The usual kinds of units in Vietnamese; another kind is shown as the settings write it."""
 
