@@ -93,9 +93,7 @@ def _mac(text: str) -> bytes:
 def traffic(system: Any = psutil) -> dict[str, Traffic]:
     """Counters by interface name."""
     return {
-        name: Traffic(
-            c.bytes_recv, c.packets_recv, c.errin, c.dropin, c.bytes_sent, c.packets_sent, c.errout, c.dropout
-        )
+        name: Traffic(c.bytes_recv, c.packets_recv, c.errin, c.dropin, c.bytes_sent, c.packets_sent, c.errout, c.dropout)
         for name, c in system.net_io_counters(pernic=True, nowrap=False).items()
     }
 

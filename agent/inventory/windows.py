@@ -156,9 +156,7 @@ def system(source: Source) -> System:
     build = text(told, "BuildNumber")
     server = (number(told, "ProductType") or 1) != 1
     revision = number(registry, "UBR")
-    end = lifecycle.support_end(
-        "windows-server" if server else "windows", build, _edition(text(registry, "EditionID"), name)
-    )
+    end = lifecycle.support_end("windows-server" if server else "windows", build, _edition(text(registry, "EditionID"), name))
     if end is None:
         source.missing("end of support", f"no date is known for {name} build {build}".rstrip())
     waiting = [

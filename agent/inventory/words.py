@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_NOTHING = frozenset(re.split(r"\|\s*", """to be filled by o.e.m.|to be filled by o.e.m|to be filled by oem|
+_NOTHING = frozenset(
+    re.split(
+        r"\|\s*",
+        """to be filled by o.e.m.|to be filled by o.e.m|to be filled by oem|
     to be filled|filled by oem|default string|default|not specified|not available|not applicable|not defined|
     not provided|not present|not installed|no module installed|no dimm|none|null|unknown|unknow|undefined|undefine|
     invalid|invalid entry|empty|[empty]|blank|n/a|na|nil|oem|o.e.m.|other|<out of spec>|<bad index>|bad index|
@@ -17,7 +20,9 @@ _NOTHING = frozenset(re.split(r"\|\s*", """to be filled by o.e.m.|to be filled b
     no asset information|noasset|no enclosure|sku|sku number|part number|oem_define|oem default string|product name|
     mother board|standard|standard disk drives|(standard disk drives)|generic|123456789|1234567890|0123456789|12345678|
     01234567|123456|0123456789abcdef|not settable|removed|eval|empty string|uninitialized|no serial|no serial number|
-    noserial|n.a.|*|?|-|--|---|."""))
+    noserial|n.a.|*|?|-|--|---|.""",
+    )
+)
 _NUMBERED = re.compile(
     r"(sernum|partnum|manufacturer|modulemanufacturer|modulepartnumber|assettagnum|bank\d+_|dimm\d+_|array\d+_)\w*\d*"
 )

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"argparse", "asyncio", "dataclasses", "inspect", "json", "logging", "multiprocessing", "urllib.request", "requests",
+         "sqlite3", "yaml", "config.catalogue", "agent.inventory.collect", "agent.inventory.smbios", "agent.show"}  # fmt: skip
+"""What the resident process never loads."""
+USERS_ONLY = {"hashlib", "_hashlib", "hmac", "snmp.usm", "snmp.authority", "ctypes"}
+"""Hashes and ciphers, which weigh half as much as all the rest, come with the first user."""
+WALK = """
+import sys
+from agent import service, settings
+read = settings.read({tables!r}, {path!r})
+running = service.Service(read)
+rows = sum(1 for _ in running._responder.tree.rows(0.0))
+running.close()
+print(rows)
+print(*sorted(sys.modules))
+for line in open("/proc/self/smaps_rollup"):
+    if line.startswith(("Rss:", "Private_Dirty:")):
+        print(*line.split()[:2])
+"""
+
+
+def look(directory: Path, tables: dict[str, object]) -> tuple[int, set[str], dict[str, int]]:
+    """Objects served, modules loaded, and memory in KiB of a process that has read everything once."""
+    tables = {"agent": {"listen": "127.0.0.1:0", "state": str(directory / "state")}, **tables}
+    code = WALK.format(tables=tables, path=str(directory / "agent.toml"))
+    # Without site: an editable installation loads finders of its own.
+    paths = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
+    head = f"import sys; sys.path[:0] = {paths!r}\n"
+    run = subprocess.run([sys.executable, "-S", "-c", head + code], capture_output=True, text=True, check=True, timeout=60)
+    rows, modules, *memory = run.stdout.splitlines()
+    return int(rows), set(modules.split()), {line.split()[0].rstrip(":"): int(line.split()[1]) for line in memory}
+
+
+COMMUNITY = {"community": [{"name": "public"}]}
+USER = {"user": [{"name": "u", "auth": "SHA-256", "auth_secret": "12345678", "priv": "AES", "priv_secret": "12345678"}]}
+
+
+def test_what_the_resident_process_loads(tmp_path: Path) -> None:
+    """Imports are the agent's memory: nothing heavy is loaded, and hashes only where there are users."""
+    rows, modules, _ = look(tmp_path, COMMUNITY)
+    assert rows > 60
+    assert not HEAVY & modules, HEAVY & modules
+    assert not USERS_ONLY & modules, USERS_ONLY & modules
+    _, modules, _ = look(tmp_path, USER)
+    assert not HEAVY - {"ctypes"} & modules, HEAVY & modules
+    assert "snmp.usm" in modules and "cryptography" not in modules
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="the kernel does not sum up a process's memory")
+@pytest.mark.parametrize(("tables", "resident", "private"), [(COMMUNITY, 17, 10), (USER, 24, 12)], ids=["v2c", "v3"])
+def test_memory_stays_within_the_bars(tmp_path: Path, tables: dict[str, object], resident: int, private: int) -> None:
+    """After every object has been read once: MiB resident and MiB private and dirty."""
+    _, _, memory = look(tmp_path, tables)
+    assert memory["Rss"] <= resident * 1024, memory
+    assert memory["Private_Dirty"] <= private * 1024, memory
