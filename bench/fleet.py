@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -118,8 +119,8 @@ def running(
         with devices as port:
             web = process.free_port()
             (directory / "haidang.toml").write_text(settings(form, port, web, proto, addresses, unit_size))
-            program = str(Path(sys.executable).parent / "haidang")
-            words = [program, "collector", "run", "--config", str(directory / "haidang.toml")]
+            words = [sys.executable, "-m", "haidang.cli", "collector", "run", "--config", str(directory / "haidang.toml")]
+            env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
             with (directory / "log").open("w+") as log:
                 started = time.monotonic()
                 collector = subprocess.Popen(
@@ -130,7 +131,7 @@ def running(
                     cwd=directory,
                 )
                 try:
-                    process.wait_for_http(f"http://127.0.0.1:{web}/health", 60.0)
+                    process.wait_for_http(f"http://127.0.0.1:{web}/health", 60.0, collector)
                     yield Fleet(collector.pid, f"http://127.0.0.1:{web}", form, started)
                 finally:
                     process.end(collector)

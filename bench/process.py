@@ -80,14 +80,14 @@ def page(url: str, timeout: float = 10.0) -> str:
         return body.decode()
 
 
-def wait_for_http(url: str, deadline: float = 20.0) -> None:
-    """Return as soon as a page is there; ends the run when it does not come."""
+def wait_for_http(url: str, deadline: float = 20.0, server: subprocess.Popen[str] | None = None) -> None:
+    """Return as soon as a page is there; ends the run when it does not come, or when its server has ended."""
     stop = time.monotonic() + deadline
     while True:
         try:
             page(url, 2.0)
             return
         except (OSError, urllib.error.URLError) as e:
-            if time.monotonic() > stop:
+            if time.monotonic() > stop or (server is not None and server.poll() is not None):
                 sys.exit(f"{url} does not answer: {e}")
             time.sleep(0.05)
