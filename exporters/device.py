@@ -19,7 +19,8 @@ def device_page(name: str, facts: Facts | None, message: str = "") -> str:
 
 
 def _page(facts: Facts) -> Iterator[str]:
-    what = " ".join(filter(None, (facts.vendor, facts.model))) or "unknown make"
+    named = facts.model.lower().startswith(facts.vendor.lower())  # SMBIOS repeats the make in the model
+    what = " ".join(filter(None, ("" if named else facts.vendor, facts.model))) or "unknown make"
     yield f"  {facts.kind}: {what}" + (f", serial {facts.serial}" if facts.serial else "")
     system = " ".join(filter(None, (facts.os_name, facts.os_version)))
     for label, value in (

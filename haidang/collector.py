@@ -87,19 +87,21 @@ class Running:
     def __init__(self, path: Path, found: Settings, profiles: Profiles, inventory: Inventory) -> None:
         self.path = path
         self.settings = found
+        self.service: Service | None = None
+        self.server: Server | None = None
         self.pages = Pages(*_estate(found), timestamps=self._timed, unit_numbers=self._unit_numbers)
         self.service = Service(found, profiles, inventory, [self.pages])
-        self.server: Server | None = None
 
     def _timed(self, unit: str) -> bool:
         known = self.settings.units.get(unit)
         return self.settings.web.timestamps and (known is None or known.interval < SELDOM)
 
     def _unit_numbers(self, unit: str) -> Mapping[str, float]:
-        return self.service.unit_numbers(unit)
+        return self.service.unit_numbers(unit) if self.service is not None else {}
 
     async def serve(self, listen: tuple[str, int]) -> None:
         """Open the pages; raises exporters.errors.ListenError."""
+        assert self.service is not None
         web = self.settings.web
         self.server = Server(
             self.pages,
@@ -125,7 +127,8 @@ class Running:
             log.error("settings refused file=%s reason=%r kept='the ones before'", self.path, str(e))
             return
         self.settings = new
-        self.service.arrange(new)
+        if self.service is not None:
+            self.service.arrange(new)
         self.pages.arrange(*_estate(new))
         if self.server is not None:
             self.server.admit(new.web.users)
@@ -133,7 +136,8 @@ class Running:
 
     async def stop(self) -> None:
         """Poll and serve no more."""
-        self.service.stop()
+        if self.service is not None:
+            self.service.stop()
         if self.server is not None:
             await self.server.stop()
 
