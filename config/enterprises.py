@@ -18,11 +18,12 @@ _BY_KIND = {
         236: "Samsung", 343: "Intel", 674: "Dell",
     },
     "switch": {
-        9: "Cisco", 43: "3Com", 45: "Nortel", 52: "Enterasys", 171: "D-Link", 202: "SMC", 207: "Allied Telesis", 259: "Edgecore",
+        9: "Cisco", 43: "3Com", 45: "Nortel", 52: "Enterasys", 89: "Radlan", 171: "D-Link", 202: "SMC",
+        207: "Allied Telesis", 259: "Edgecore",
         800: "Alcatel-Lucent", 890: "Zyxel", 1588: "Brocade", 1916: "Extreme Networks", 1991: "Brocade", 2011: "Huawei",
         3902: "ZTE", 4413: "Broadcom", 4526: "Netgear", 4881: "Ruijie", 5624: "Enterasys", 6027: "Dell",
-        6141: "Ciena", 6486: "Alcatel-Lucent", 8691: "Moxa", 10456: "PLANET", 11863: "TP-Link", 15004: "RuggedCom",
-        25506: "H3C", 27282: "Realtek", 27975: "FS", 30065: "Arista", 35265: "Eltex", 47196: "Aruba", 52642: "FS",
+        6141: "Ciena", 6339: "DCN", 6486: "Alcatel-Lucent", 8691: "Moxa", 10456: "PLANET", 11863: "TP-Link", 15004: "RuggedCom",
+        25506: "H3C", 27282: "Realtek", 27975: "FS", 30065: "Arista", 35265: "Eltex", 40418: "SNR", 47196: "Aruba", 52642: "FS",
     },
     "router": {
         94: "Nokia", 193: "Ericsson", 664: "Adtran", 2356: "LANCOM", 2636: "Juniper", 6527: "Nokia", 6889: "Avaya",
