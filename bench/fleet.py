@@ -129,6 +129,7 @@ def running(
                     stdout=log,
                     text=True,
                     cwd=directory,
+                    env=env,
                 )
                 try:
                     process.wait_for_http(f"http://127.0.0.1:{web}/health", 60.0, collector)
