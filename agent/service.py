@@ -25,6 +25,8 @@ TICK = 15.0
 _CHILD_TICK = 0.2
 _CHILD_PATIENCE = 120.0
 _RECEIVE = 65535
+_AT_ONCE = 100
+"""Datagrams answered before signals and the child get their turn."""
 _IP_PKTINFO = 8
 """linux/in.h; Python names it from 3.14 on."""
 
@@ -76,9 +78,10 @@ class Endpoint:
     def serve(self, responder: Responder) -> None:
         """Answer what has arrived."""
         try:
-            while self._everywhere:
-                self._serve_asked(responder)
-            while True:
+            for _ in range(_AT_ONCE):
+                if self._everywhere:
+                    self._serve_asked(responder)
+                    continue
                 data, address = self.sock.recvfrom(_RECEIVE)
                 answer = responder.answer(data, address)
                 if answer is not None:

@@ -1,4 +1,4 @@
-"""The machine as objects of the standard modules, read when somebody asks: SNMPv2-MIB, IF-MIB, EtherLike-MIB, IP-MIB,
+"""The machine as objects of the standard modules, read when somebody asks: SNMPv2-MIB, IF-MIB, EtherLike-MIB,
 HOST-RESOURCES-MIB and ENTITY-SENSOR-MIB. What changes slowly comes ready from the inventory (`inventory/rows.py`).
 """
 
@@ -37,6 +37,8 @@ SENSOR_ENTRY = at(MIB2, 99, 1, 1, 1)
 PHYSICAL_ENTRY = at(MIB2, 47, 1, 1, 1, 1)
 
 ZERO = OID((0, 0))
+_VOLUMES = 31
+"""The first hrStorageIndex of a volume, as net-snmp has it."""
 SENSORS = 10_000
 """The first entPhysicalIndex of a temperature; the inventory numbers its parts below."""
 
@@ -78,6 +80,7 @@ class Machine:
         self._table_changed = 0
         self._looked = False
         self._names: list[str] = []
+        self._volumes: dict[str, int] = {}
         self.load = Load()
 
     def uptime(self) -> int:
@@ -203,7 +206,10 @@ class Machine:
         """hrStorageTable: memory, swap, volumes. A size that does not fit 31 bits is told in larger units."""
         rows: list[Row] = []
         entry = at(HOST, 2, 3, 1)
-        spaces = [*enumerate(self._source.memory(), 1), *enumerate(self._source.volumes(), 31)]
+        # A volume keeps its row while others come and go.
+        numbers = self._volumes
+        volumes = [(numbers.setdefault(space.name, _VOLUMES + len(numbers)), space) for space in self._source.volumes()]
+        spaces = [*enumerate(self._source.memory(), 1), *volumes]
         for n, space in spaces:
             unit = space.block_bytes
             while space.size_bytes // unit > 0x7FFFFFFF:

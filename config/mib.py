@@ -155,3 +155,7 @@ def _conformance() -> str:
             f"    ::= {{ haidangGroups {group.arc} }}\n",
         ]
     return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(text(), end="")

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+from pathlib import Path
 
+import peers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -210,3 +213,16 @@ def test_whatever_the_text_reading_ends_well(text: str) -> None:
     smbios.machine(found)
     smbios.memory(found)
     smbios.processors(found)
+
+
+def test_dmidecode_reads_the_same_table(tmp_path: Path) -> None:
+    """The real dmidecode, given this table as a dump, comes to the same facts."""
+    command = peers.require("dmidecode")
+    entry = bytearray(b"_SM3_\0\x18\3\2\0\1\0" + struct.pack("<IQ", len(TABLE), 0x20))
+    entry[5] = -sum(entry) & 0xFF
+    (tmp_path / "dump").write_bytes(bytes(entry).ljust(0x20, b"\0") + TABLE)
+    run = subprocess.run([command, "--from-dump", str(tmp_path / "dump")], capture_output=True, text=True, check=True, timeout=20)
+    theirs, ours = dmidecode.records(run.stdout), smbios.records(TABLE, (3, 2))
+    assert smbios.machine(theirs) == smbios.machine(ours)
+    assert smbios.memory(theirs) == smbios.memory(ours)
+    assert smbios.processors(theirs) == smbios.processors(ours)
