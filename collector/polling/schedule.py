@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 from ..estate.states import behind_dead_line, judge, quiet
 from ..model import Outcome, Sink, State, Status, Unit
@@ -16,6 +17,9 @@ log = logging.getLogger(__name__)
 
 SPREAD = 0.6
 """The part of the interval over which the devices' turns are spread; the rest is for slow answers."""
+TICK = 0.05
+"""Seconds. Turns of all units begin on the same ticks, so that the process wakes twenty times a second to send many requests
+and take many answers, not once for each."""
 HURRY = 5.0
 """Seconds over which a unit's very first turns are spread: whoever starts a collector waits for its pages."""
 
@@ -101,12 +105,12 @@ class Cycle:
                 self._asking.turn(watch, self._done)
         if at + 1 < len(self._turns):
             due = self._began + (at + 1) * self._spread / len(self._turns)
-            self._timer = self._loop.call_at(due, self._step, at + 1)
+            self._timer = self._loop.call_at(on_tick(due), self._step, at + 1)
             return
         self._stepping = False
         self._started += self.interval
         self._spread = self.interval * SPREAD
-        self._timer = self._loop.call_at(self._started, self._begin)
+        self._timer = self._loop.call_at(on_tick(self._started), self._begin)
         if not self._awaited:
             self._end()
 
@@ -208,3 +212,8 @@ class Cycle:
             if self._dead and not watch.busy and quiet(watch.status.state):
                 self._asking.turn(watch, self._done)
         self._dead = False
+
+
+def on_tick(when: float) -> float:
+    """The first tick not before a time."""
+    return ceil(when / TICK) * TICK
