@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from . import discovery
 from .secrets import Password, Secret
 from .tables import Address, Key, address, alias, bandwidth, boolean, duration, name, number, one_of, text, whole
 
@@ -94,5 +95,6 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "profile": Key(name, ""),
         "name": Key(text, ""),
     },
+    "discovery": discovery.KEYS,
 }
 """Table -> key -> how it is read. `sample.toml` shows each of them."""

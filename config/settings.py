@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from . import discovery
+from .discovery import Discovery
 from .errors import ConfigError
 from .keys import KEYS
 from .secrets import Password, Secret
@@ -99,7 +101,8 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of it. `units` and `credentials` are by id and name, `devices` in the order of the files read (`files`)."""
+    """All of it. `units` and `credentials` are by id and name, `devices` in the order of the files read (`files`),
+    `discoveries` by unit."""
 
     collector: Collector
     web: Web
@@ -107,10 +110,11 @@ class Settings:
     units: Mapping[str, Unit]
     devices: tuple[Device, ...]
     files: tuple[Path, ...]
+    discoveries: Mapping[str, Discovery] = field(default_factory=dict)
 
 
 _SINGLE = ("collector", "web")
-_REPEATED = ("credential", "unit", "device")
+_REPEATED = ("credential", "unit", "device", "discovery")
 
 
 def read(path: Path | str) -> Settings:
@@ -136,9 +140,10 @@ class _Reading:
         credentials = self._credentials()
         units = self._units(collector)
         devices = self._devices(units, credentials)
+        discoveries = discovery.read(self.repeated["discovery"], units, credentials)
         if self.problems:
             raise ConfigError(*self.problems)
-        return Settings(collector, web, credentials, units, devices, tuple(self.files))
+        return Settings(collector, web, credentials, units, devices, tuple(self.files), discoveries)
 
     def _file(self, path: Path, main: bool) -> None:
         try:
@@ -178,7 +183,7 @@ class _Reading:
             return []
         tables = []
         for position, item in enumerate(value, 1):
-            called = item.get("id") or item.get("name") or item.get("address")
+            called = item.get("unit") if key == "discovery" else item.get("id") or item.get("name") or item.get("address")
             label = f"[[{key}]] number {position} ({called})" if isinstance(called, str) else f"[[{key}]] number {position}"
             tables.append(Table(item, path, label, self.problems))
         return tables

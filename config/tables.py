@@ -58,6 +58,11 @@ class Table:
         self._label = label
         self._problems = problems
 
+    @property
+    def directory(self) -> Path:
+        """Where the file stands: the paths written in it begin there."""
+        return self._file.parent
+
     def wrong(self, key: str, message: str) -> None:
         """Note a problem with a key of this table (an empty key: with the table itself)."""
         self._problems.append(": ".join(filter(None, (str(self._file), self._label, key, message))))
