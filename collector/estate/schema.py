@@ -5,7 +5,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Double, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -123,3 +136,67 @@ DOUBT = Table(
     sqlite_autoincrement=True,
 )
 """A question to people: are these two machines one?"""
+
+CANDIDATE = Table(
+    "candidate",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("address", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="new, accepted, rejected, known or locked"),
+    Column("credential", Text, nullable=False, comment="name of the credential that opened it; empty: none did"),
+    Column("how", Text, nullable=False, comment="what told of it"),
+    Column("kind", Text, nullable=False),
+    Column("vendor", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("serial", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("evidence", Text, nullable=False, comment="JSON: what it says of its identity, by kind"),
+    Column("note", Text, nullable=False, comment="what a person should know: where else it is known, or why it is doubtful"),
+    Column("same_as", Text, nullable=False, comment="the device's id, or candidate's number, whose other address it is"),
+    Column("key", Text, unique=True, comment="the device's id once it is accepted"),
+    Column("first_seen", Double, nullable=False),
+    Column("last_seen", Double, nullable=False),
+    Column("decided", Double, comment="when it was accepted or rejected"),
+    Column("who", Text, nullable=False, comment="who accepted or rejected it"),
+    UniqueConstraint("address", "port"),
+    sqlite_autoincrement=True,
+)
+"""What discovery found: a machine at an address, and whether it is to be polled."""
+
+CREDENTIAL = Table(
+    "credential",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False, comment="scrypt of all it consists of"),
+    Column("first_used", Double, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""The credentials discovery has used, so that one that was changed is known for another one, and none can be read."""
+
+TRIED = Table(
+    "tried",
+    METADATA,
+    Column("address", Text, primary_key=True),
+    Column("port", Integer, primary_key=True, autoincrement=False),
+    Column("credential_id", ID, ForeignKey("credential.id"), primary_key=True, autoincrement=False),
+    Column("first_used", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Which credentials an address has got to see; written before they are sent."""
+
+DISCOVERY = Table(
+    "discovery",
+    METADATA,
+    Column("unit", Text, primary_key=True),
+    Column("started", Double, nullable=False),
+    Column("alive", Double, nullable=False, comment="when it last said how far it is"),
+    Column("ended", Double, comment="null: it is under way, or was stopped"),
+    Column("runner", Text, nullable=False, comment="which process carries it out; empty: none"),
+    Column("done", Text, nullable=False, comment="the addresses done with, as config.ranges.Spans dumps them"),
+)
+"""The last run of discovery in each unit, and how far it came."""

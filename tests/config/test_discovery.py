@@ -87,7 +87,7 @@ def test_rules_fit_as_a_person_reads_them() -> None:
         (DISCOVERY + 'every = "5s"', "every: found '5s', expected a duration from 600 s"),
         (DISCOVERY + 'every = "1d"\nat = "02:30"', "at: is given beside every; keep one of them"),
         (DISCOVERY + "accept = [{}]", "accept: found a rule that says nothing"),
-        (DISCOVERY + 'accept = [{kindd = "ups"}]', 'accept: unknown key \'kindd\' in a rule; did you mean "kind"?'),
+        (DISCOVERY + 'accept = [{kindd = "ups"}]', "accept: unknown key 'kindd' in a rule; did you mean \"kind\"?"),
         (DISCOVERY + 'accept = [{kind = "swich"}]', "accept: found kind 'swich' in a rule, expected one of switch, router"),
         (DISCOVERY + 'accept = ["all"]', "accept: found a list, expected a list of rules"),
         (DISCOVERY + DISCOVERY, 'unit: "office" is given twice; write all ranges of a unit in one [[discovery]]'),
