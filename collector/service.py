@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-import random
+import socket
 import time
 from collections.abc import Mapping, Sequence
 
 from config.profiles import Profiles
 from config.settings import Credential, Settings
-from config.settings import Device as DeviceSettings
 from config.settings import Unit as UnitSettings
 from snmp import message
 from snmp.client import Client, Target
 from snmp.security import Community
+from snmp.session import is_v1
 from snmp.usm import User
 
 from .estate.inventory import Inventory
@@ -23,10 +23,14 @@ from .model import Block, Device, Facts, Sink, Status, Unit
 from .polling.line import Line
 from .polling.plan import Plan
 from .polling.schedule import Cycle, Tally
-from .polling.watch import RELEARN, Asking, Watch
+from .polling.watch import Asking, Watch, restore
 
 log = logging.getLogger(__name__)
 
+NAMES_AGAIN, MISSING_AGAIN = 600.0, 30.0
+"""Seconds until host names are looked up again: all of them, and while one was not found."""
+LOOK_UPS = 8
+"""Names looked up side by side."""
 BYTES_SHARE = 0.1
 """The part of a unit's bandwidth that polling may take, both directions together."""
 
@@ -84,51 +88,63 @@ class Service:
     def arrange(self, settings: Settings) -> None:
         """Take (new) settings: what stayed the same keeps its state and plan, the rest begins or ends."""
         self._settings = settings
+        self._arrange_lines(settings.units)
         before, self.watches = self.watches, {}
         for one in settings.devices:
             device = Device(one.id, one.address, one.port, one.credential, one.unit, one.profile, one.name)
-            self.watches[device.id] = self._watch(device, one, before.pop(device.id, None))
+            self.watches[device.id] = self._watch(device, before.pop(device.id, None))
         for gone in before.values():
+            gone.gone = True
             for sink in self._sinks:
                 sink.forgotten(gone.device)
         self._arrange_cycles(settings.units)
+        self._names = {name: found for name, found in self._names.items() if name in {one.address for one in settings.devices}}
+        if self._resolving is not None:
+            self._resolving.cancel()
         self._resolving = self.client.loop.create_task(self._resolve())
 
-    def _watch(self, device: Device, one: DeviceSettings, old: Watch | None) -> Watch:
-        credential = self._settings.credentials[one.credential]
-        unit = self._settings.units[one.unit]
-        opened = open_credential(credential)
-        line = self._line(unit)
-        if old is not None and old.device == device and old.target.credential == opened:
-            old.target.timeout, old.target.retries, old.target.line = unit.timeout, unit.retries, line
-            return old
-        target = Target(
-            self._names.get(one.address, one.address),
-            one.port,
-            opened,
-            context=credential.context.encode(),
-            timeout=unit.timeout,
-            retries=unit.retries,
-            line=line,
-        )
-        watch = Watch(device, target)
-        if old is not None:
-            watch.status, watch.published = old.status, old.published
-        if (kept := self._plans.get(device.id)) is not None:
-            try:
-                watch.plan = Plan.load(kept, self._profiles)
-                watch.relearn = self.client.loop.time() + random.uniform(0.1, 1.1) * RELEARN
-            except ValueError as e:
-                log.info("plan not taken over device=%s reason=%r", device.id, str(e))
+    def _arrange_lines(self, units: Mapping[str, UnitSettings]) -> None:
+        before, self._lines = self._lines, {}
+        for unit in units.values():
+            budget = unit.packets_per_second, unit.bandwidth / 8 * BYTES_SHARE if unit.bandwidth else 0.0
+            line = before.get(unit.id)
+            if line is None:
+                line = Line(*budget, self.client.loop.time)
+            else:
+                line.settle(*budget)
+            self._lines[unit.id] = line
+
+    def _watch(self, device: Device, old: Watch | None) -> Watch:
+        """The watch for a device of the settings: the one it had, where it is the same device asked in the same way."""
+        credential = self._settings.credentials[device.credential]
+        unit = self._settings.units[device.unit]
+        opened, context = open_credential(credential), credential.context.encode()
+        same = old is not None and _same_place(old.device, device)
+        if old is not None and same and (old.target.credential, old.target.context) == (opened, context):
+            watch = old
+            watch.device = device
+        else:
+            watch = Watch(device, Target(self._names.get(device.address, device.address), device.port, opened, context=context))
+            if old is not None:
+                old.gone = True
+                watch.status, watch.published = old.status, old.published
+            if (kept := self._plans.get(device.id)) is not None:
+                self._restore(watch, kept)
+            elif old is not None and same and _alike(old.target, watch.target):
+                watch.plan, watch.relearn = old.plan, old.relearn
+                watch.bearing, watch.window = old.bearing, old.window
+        watch.tries = unit.retries + 1
+        watch.target.timeout, watch.target.line = unit.timeout, self._lines[unit.id]
         return watch
 
-    def _line(self, unit: UnitSettings) -> Line:
-        bytes_per_second = unit.bandwidth / 8 * BYTES_SHARE if unit.bandwidth else 0.0
-        key = f"{unit.id} {unit.packets_per_second} {bytes_per_second}"
-        line = self._lines.get(key)
-        if line is None:
-            line = self._lines[key] = Line(unit.packets_per_second, bytes_per_second, self.client.loop.time)
-        return line
+    def _restore(self, watch: Watch, kept: bytes) -> None:
+        try:
+            plan = Plan.load(kept, self._profiles, time.time())
+        except ValueError as e:
+            log.info("plan not taken over device=%s reason=%r", watch.device.id, str(e))
+            return
+        if not watch.device.profile or watch.device.profile == plan.profile.name:
+            restore(watch, plan, self.client.loop.time())
 
     def _arrange_cycles(self, units: Mapping[str, UnitSettings]) -> None:
         by_unit: dict[str, list[Watch]] = {unit: [] for unit in units}
@@ -138,42 +154,53 @@ class Service:
         for i, (name, unit) in enumerate(units.items()):
             as_model = Unit(unit.id, unit.name, unit.kind, unit.parent)
             cycle = before.pop(name, None)
-            if cycle is None or cycle.interval != unit.interval:
-                if cycle is not None:
-                    cycle.stop()
+            if cycle is None:
                 cycle = Cycle(as_model, unit.interval, self._asking, self._sinks, self.tally)
                 cycle.start(phase=i / len(units))
-            cycle.unit = as_model
-            cycle.watches = by_unit[name]
+            cycle.settle(as_model, unit.interval, by_unit[name])
             self.cycles[name] = cycle
         for cycle in before.values():
             cycle.stop()
 
     async def _resolve(self) -> None:
-        """Look up the devices that are named, not numbered; one that has no address (yet) is asked by its name in vain."""
-        for watch in list(self.watches.values()):
-            name = watch.device.address
-            try:
-                ipaddress.ip_address(name)
-            except ValueError:
-                try:
-                    found = await self.client.loop.getaddrinfo(name, watch.device.port, type=2)
-                except OSError as e:
-                    log.warning("address not found device=%s address=%s reason=%r", watch.device.id, name, str(e))
-                    continue
-                self._names[name] = str(found[0][4][0])
-                watch.target.locate(self._names[name], watch.device.port)
+        """Look up the devices that are named, not numbered, and again from time to time: addresses change."""
+        missing: set[str] = set()
+        while named := {w.device.address for w in self.watches.values() if not _numeric(w.device.address)}:
+            turn = asyncio.Semaphore(LOOK_UPS)
+
+            async def look_up(name: str, turn: asyncio.Semaphore = turn) -> None:
+                async with turn:
+                    await self._look_up(name, missing)
+
+            await asyncio.gather(*map(look_up, sorted(named)))
+            await asyncio.sleep(MISSING_AGAIN if missing else NAMES_AGAIN)
+
+    async def _look_up(self, name: str, missing: set[str]) -> None:
+        try:
+            found = await self.client.loop.getaddrinfo(name, 0, type=socket.SOCK_DGRAM)
+        except (OSError, UnicodeError) as e:
+            if name not in missing:
+                log.warning("address not found name=%s reason=%r", name, str(e))
+            missing.add(name)
+            return
+        missing.discard(name)
+        address = str(found[0][4][0])
+        for watch in self.watches.values():
+            if watch.device.address == name and watch.target.address != address:
+                watch.target.locate(address, watch.device.port)
+                watch.spared = 0
+        self._names[name] = address
 
     def _learnt(self, watch: Watch) -> None:
-        if watch.plan is not None:
-            self.inventory.save_plan(watch.device.id, watch.plan.dump())
+        if watch.plan is not None and not watch.gone:
+            self.inventory.save_plan(watch.device.id, watch.plan.dump(time.time()))
 
     def numbers(self) -> Mapping[str, float | Mapping[str, float]]:
         """The collector's own health, by catalogue metric."""
         counters = self.client.counters
         return {
             "haidang_collector_interval_seconds": self._settings.collector.interval,
-            "haidang_collector_cycle_seconds": max((cycle.seconds for cycle in self.cycles.values()), default=0.0),
+            "haidang_collector_cycle_seconds": max((cycle.figures.seconds for cycle in self.cycles.values()), default=0.0),
             "haidang_collector_cycles_total": self.tally.cycles,
             "haidang_collector_cycle_overruns_total": self.tally.overruns,
             "haidang_collector_packets_sent_total": counters.sent,
@@ -196,7 +223,17 @@ class Service:
         cycle = self.cycles.get(unit)
         if cycle is None:
             return {}
-        return {"haidang_unit_cycle_seconds": cycle.seconds, "haidang_unit_cycle_overruns_total": cycle.overruns}
+        figures, line = cycle.figures, self._lines[unit]
+        known = {"haidang_unit_answer_seconds": figures.answer_seconds, "haidang_unit_loss_ratio": figures.loss}
+        return {
+            "haidang_unit_cycle_seconds": figures.seconds,
+            "haidang_unit_cycle_overruns_total": figures.overruns,
+            "haidang_unit_requests_total": figures.requests,
+            "haidang_unit_retries_total": figures.retries,
+            "haidang_unit_sent_bytes_total": line.sent,
+            "haidang_unit_received_bytes_total": line.received,
+            **{name: value for name, value in known.items() if value is not None},
+        }
 
     def ailments(self) -> list[str]:
         """What is wrong with the collector now, in words; empty in health."""
@@ -230,5 +267,23 @@ class Service:
             cycle.stop()
         if self._resolving is not None:
             self._resolving.cancel()
-        self._asking.learners.close()
+        self._asking.close()
         self.client.close()
+
+
+def _numeric(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True
+
+
+def _same_place(one: Device, other: Device) -> bool:
+    """The same address, read by the same profile? Names and units may differ."""
+    return (one.address, one.port, one.profile) == (other.address, other.port, other.profile)
+
+
+def _alike(one: Target, other: Target) -> bool:
+    """Does a plan for the one fit the other? Versions differ in what may be asked and what finds room."""
+    return is_v1(one) == is_v1(other) and isinstance(one.credential, User) == isinstance(other.credential, User)

@@ -81,6 +81,13 @@ _METRICS = (
     _metric("haidang_unit_devices", "Devices of the unit by state.", "unit", "state"),
     _metric("haidang_unit_cycle_seconds", "How long the unit's last cycle took.", "unit"),
     _metric("haidang_unit_cycle_overruns_total", "Cycles of the unit that did not end within the interval.", "unit"),
+    _metric("haidang_unit_answer_seconds", "Median of how long the answered polls of the unit's last cycle took.", "unit"),
+    _metric("haidang_unit_loss_ratio",
+            "Part of the messages to answering devices that had to be repeated in the unit's last cycle.", "unit"),
+    _metric("haidang_unit_requests_total", "Messages sent to the unit's devices, repetitions included.", "unit"),
+    _metric("haidang_unit_retries_total", "Messages to the unit's devices repeated because no answer came in time.", "unit"),
+    _metric("haidang_unit_sent_bytes_total", "Bytes sent over the unit's line, IP headers included.", "unit"),
+    _metric("haidang_unit_received_bytes_total", "Bytes received over the unit's line, IP headers included.", "unit"),
     # The device itself.
     _polled("haidang_device_uptime_seconds", "Time since the device's management restarted."),
     _polled("haidang_host_uptime_seconds", "Time since the host's operating system started."),

@@ -110,6 +110,7 @@ class Client:
         except OSError as e:
             if not self._sent_after_all(pending, e):
                 return
+        target.sent += 1
         self.counters.sent += 1
         self.counters.bytes_sent += len(data)
         # the jitter keeps devices behind one line apart
@@ -190,8 +191,7 @@ class Client:
         elif heard or target.pilot is None or target.pilot is pending:
             if not heard:
                 target.pilot = pending
-            self.counters.retries += 1
-            self._dispatch(pending)
+            self._repeat(pending)
         else:
             pending.due = inf
             if target.parked is None:
@@ -208,8 +208,12 @@ class Client:
                 self.counters.timeouts += 1
                 self._finish(pending, error)
             else:
-                self.counters.retries += 1
-                self._dispatch(pending)
+                self._repeat(pending)
+
+    def _repeat(self, pending: Pending) -> None:
+        self.counters.retries += 1
+        pending.target.repeated += 1
+        self._dispatch(pending)
 
     def _silence(self, pending: Pending) -> SnmpError:
         """What to say when no acceptable answer came."""

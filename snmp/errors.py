@@ -90,6 +90,10 @@ class DecryptionError(SecurityError):
     counter = "usmStatsDecryptionErrors"
 
 
+class Ignored(SecurityError):
+    """The other side is there and answers others, but nothing that bears this credential."""
+
+
 class UnknownContext(SnmpError):
     """The other side has no such context (RFC 3413 section 3.2); `counter` names the counter that rose."""
 

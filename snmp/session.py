@@ -12,9 +12,6 @@ from .message import Pdu, VarBind
 from .oid import OID
 from .security import Community
 
-MAX_NAMES = 24
-"""Names in one request: with values of usual length the answer stays below 1,400 bytes."""
-
 
 async def ask(client: Client, target: Target, request: Request) -> Pdu:
     """One request and its answer, whatever its error-status; raises SnmpError."""
@@ -49,39 +46,46 @@ async def get_next(client: Client, target: Target, names: Sequence[OID]) -> list
 
 
 async def _split(client: Client, target: Target, kind: int, names: Sequence[OID]) -> list[VarBind]:
-    if len(names) > MAX_NAMES:
-        out: list[VarBind] = []
-        for start in range(0, len(names), MAX_NAMES):
-            out += await _split(client, target, kind, names[start : start + MAX_NAMES])
-        return out
     missing = ber.NO_SUCH_OBJECT if kind == message.GET else ber.END_OF_MIB_VIEW
     answers = [VarBind(name, missing, None) for name in names]
     left = list(range(len(names)))
+    omitted: set[int] = set()
+    most = target.names
     while left:
-        pdu = await ask(client, target, Request(kind, message.encode_names(names[i] for i in left)))
-        status, index = pdu.error_status, pdu.error_index
-        if status == message.NO_ERROR:
-            found = _belonging(kind, [names[i] for i in left], message.decode_varbinds(pdu.body))
-            for i, binding in found.items():
-                answers[left[i]] = binding
-            left = [place for i, place in enumerate(left) if i not in found]
-            if not left or (found and len(found) + len(left) > 1):
-                continue  # what an agent left out, as those do that answer few objects at once, is asked for again
-        elif status in (message.NO_SUCH_NAME, message.GEN_ERR) and 1 <= index <= len(left):
-            # v1 refuses the whole request for one object (RFC 1157 4.1.2), and so do some agents' genErr: ask without it
-            del left[index - 1]
+        some = left[: min(most, target.names)]
+        asked = [names[i] for i in some]
+        try:
+            pdu = await ask(client, target, Request(kind, message.encode_names(asked)))
+        except (Timeout, DecodeError):
+            if len(some) == 1:
+                raise
+            await ask(client, target, Request(kind, message.encode_names(asked[:1])))  # is it the number of names?
+            target.names = len(some) // 2
             continue
-        elif status not in (message.TOO_BIG, message.NO_SUCH_NAME, message.GEN_ERR) or (
-            status == message.TOO_BIG and len(left) == 1
-        ):
+        status, index = pdu.error_status, pdu.error_index
+        done: set[int] = set()
+        if status == message.NO_ERROR:
+            found = _belonging(kind, asked, message.decode_varbinds(pdu.body))
+            for i, binding in found.items():
+                answers[some[i]] = binding
+                done.add(some[i])
+            if done & omitted:
+                target.names = most  # what it left out before was only too much
+            if found and len(found) < len(some):
+                omitted.update(set(some) - done)
+                most = len(found)
+        elif status in (message.NO_SUCH_NAME, message.GEN_ERR) and 1 <= index <= len(some):
+            # v1 refuses the whole request for one object (RFC 1157 4.1.2), and so do some agents' genErr: ask without it
+            done.add(some[index - 1])
+        elif status not in (message.NO_SUCH_NAME, message.GEN_ERR) and (status != message.TOO_BIG or len(some) == 1):
             raise StatusError(status, index)
-        if len(left) == 1:
-            break
-        half = len(left) // 2
-        for part in (left[:half], left[half:]):
-            for i, binding in zip(part, await _split(client, target, kind, [names[i] for i in part]), strict=True):
-                answers[i] = binding
-        break
+        if not done:
+            if len(some) > 1:
+                most = len(some) // 2
+                continue
+            done.add(some[0])
+            most = target.names
+        left = [i for i in left if i not in done]
     return answers
 
 

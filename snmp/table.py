@@ -48,6 +48,8 @@ MANNERS = (
     Manner(1, 1, 440, bulk=False),
 )
 """From what spares the line most to what every device bears."""
+BY_NAME = 3
+"""The first rung on which nothing is asked in bulk."""
 
 
 class Bearing:

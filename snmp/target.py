@@ -17,6 +17,8 @@ Credential = Community | User
 SockAddr = tuple[str, int] | tuple[str, int, int, int]
 PATIENCE_FLOOR = 0.2
 """Seconds to wait for an answer at least. Not RFC 6298's second: an agent delays no acknowledgement, but weak ones think."""
+MAX_NAMES = 24
+"""Names in one request: with values of usual length the answer stays below 1,400 bytes."""
 MAX_BACK_OFF = 4
 """Doublings that are kept from one request to the next."""
 
@@ -45,12 +47,13 @@ class Line(Protocol):
 class Target:
     """One device as the client sees it: where it is, how to speak to it, and how fast it answers.
 
-    The round trip is estimated as in RFC 6298 section 2 (seconds). `heard` is when it last answered (`time.monotonic`).
+    The round trip is estimated as in RFC 6298 section 2 (seconds). `heard` is when it last answered (`time.monotonic`),
+    `names` how many it was found to bear in one request; `sent` and `repeated` count the messages to it.
     """
 
     __slots__ = (
-        "address", "back_off", "context", "credential", "family", "heard", "line", "parked", "pilot", "retries", "rttvar",
-        "security", "sockaddr", "srtt", "timeout",
+        "address", "back_off", "context", "credential", "family", "heard", "line", "names", "parked", "pilot", "repeated",
+        "retries", "rttvar", "security", "sent", "sockaddr", "srtt", "timeout",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +74,9 @@ class Target:
         self.timeout = timeout
         self.retries = retries
         self.line = line
+        self.names = MAX_NAMES
+        self.sent = 0
+        self.repeated = 0
         self.srtt = 0.0
         self.rttvar = 0.0
         self.back_off = 0

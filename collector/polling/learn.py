@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 from config.profiles import Cadence, Profile, Profiles
 from snmp import ber, session
 from snmp.client import Client, Target
-from snmp.errors import SecurityError, SnmpError
 from snmp.message import VarBind
 from snmp.oid import OID
-from snmp.table import walk_columns
+from snmp.table import BY_NAME, Bearing, Rows, confirm, walk_columns
 
 from .questions import Cells
 
@@ -25,6 +24,8 @@ SYS_DESCR = OID((1, 3, 6, 1, 2, 1, 1, 1, 0))
 SYS_OBJECT_ID = OID((1, 3, 6, 1, 2, 1, 1, 2, 0))
 TABLE_CHANGED = OID((1, 3, 6, 1, 2, 1, 31, 1, 5))
 """ifTableLastChange (RFC 2863): asked at every poll of a device that has it, since its change means new or lost rows."""
+GREETING = [SYS_DESCR, SYS_OBJECT_ID]
+"""What is asked first of a device, and tells whose it is."""
 TABLES_AT_ONCE = 3
 """Tables of one device that are walked side by side; each has one request under way."""
 
@@ -36,8 +37,12 @@ class Learners:
         self._free = at_once
         self._waiting: deque[Callable[[], Coroutine[Any, Any, None]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def add(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run it when there is room; after `close` never."""
+        if self._closed:
+            return
         self._waiting.append(work)
         self._start()
 
@@ -61,6 +66,7 @@ class Learners:
 
     def close(self) -> None:
         """Drop what waits, cancel what runs."""
+        self._closed = True
         self._waiting.clear()
         for task in self._running:
             task.cancel()
@@ -91,38 +97,62 @@ def polled(profile: Profile) -> frozenset[OID]:
     return frozenset(found)
 
 
-async def learn(client: Client, target: Target, profiles: Profiles, name: str = "") -> Learnt:
+async def learn(
+    client: Client,
+    target: Target,
+    profiles: Profiles,
+    name: str = "",
+    bearing: Bearing | None = None,
+    first: Sequence[VarBind] = (),
+) -> Learnt:
     """Find out what a device is and walk what its profile (or the one named) asks for; raises SnmpError.
 
-    A table that cannot be read is left out and said in `missed`; the rest goes on.
+    `first` is what it answered to GREETING already, if it did. A table that cannot be read is left out and said in `missed`;
+    the rest goes on.
     """
-    first = await session.get(client, target, [SYS_DESCR, SYS_OBJECT_ID])
+    bearing = bearing or Bearing()
+    if [binding.oid for binding in first] != GREETING:
+        first = await session.get(client, target, GREETING)
     profile = profiles[name] if name else await choose(client, target, profiles, first)
     wanted = columns(profile)
     cells: Cells = {}
-    problems: list[str] = []
     scalars = [OID((*scalar, 0)) for scalar in (*profile.scalars, TABLE_CHANGED)]
     for binding in await session.get(client, target, scalars):
         if binding.tag not in ber.EXCEPTIONS and binding.tag != ber.NULL:
             cells[OID(binding.oid[:-1])] = {(0,): binding}
     roots = sorted({OID(column[:-1]) for table in profile.tables for column in table.columns})
     present = await _present(client, target, roots)
+    groups = [[c for c in table.columns if OID(c[:-1]) in present] for table in profile.tables]
+    problems: list[str] = []
+    rows = await _tables(client, target, groups, bearing, problems)
+    if bearing.manner.bulk and not session.is_v1(target) and not await confirm(client, target, rows):
+        # it hides rows from those who ask for many (or the table moved while it was walked)
+        singly, problems = Bearing(BY_NAME), []
+        again = await _tables(client, target, groups, singly, problems)
+        if {column: some.keys() for column, some in again.items()} != {column: some.keys() for column, some in rows.items()}:
+            rows, bearing.rung = again, max(bearing.rung, singly.rung)
+    cells.update((column, found) for column, found in rows.items() if found)
+    return Learnt(profile, {c: cells[c] for c in wanted if c in cells}, "; ".join(problems))
+
+
+async def _tables(
+    client: Client, target: Target, groups: Sequence[Sequence[OID]], bearing: Bearing, problems: list[str]
+) -> Rows:
+    """Walk tables, a few side by side; what cannot be read is said in `problems`, but that the device is gone is raised."""
     turn = asyncio.Semaphore(TABLES_AT_ONCE)
+    rows: Rows = {}
 
     async def walk(some: Sequence[OID]) -> None:
         async with turn:
-            try:
-                rows = await walk_columns(client, target, some)
-            except SecurityError:
-                raise
-            except SnmpError as e:
-                problems.append(f"{some[0]}: {e}")
-                return
-            cells.update((column, found) for column, found in rows.items() if found)
+            rows.update(await walk_columns(client, target, some, bearing, problems))
 
-    groups = [[c for c in table.columns if OID(c[:-1]) in present] for table in profile.tables]
-    await asyncio.gather(*(walk(group) for group in groups if group))
-    return Learnt(profile, {c: cells[c] for c in wanted if c in cells}, "; ".join(problems))
+    walks = [asyncio.ensure_future(walk(group)) for group in groups if group]
+    try:
+        await asyncio.gather(*walks)
+    finally:
+        for one in walks:
+            one.cancel()
+    return rows
 
 
 async def choose(client: Client, target: Target, profiles: Profiles, first: Sequence[VarBind]) -> Profile:

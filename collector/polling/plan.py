@@ -20,28 +20,24 @@ from snmp.client import Request
 from snmp.errors import EncodeError
 from snmp.message import VarBind
 from snmp.oid import OID
-from snmp.oid import decode as decode_oid
 from snmp.oid import encode as encode_oid
 from snmp.shape import Element, Shape, elements
+from snmp.table import MANNERS, Manner
 
 from ..model import Block, Facts, Layout, Series
-from .learn import columns, polled
+from .changed import Changed, Restarted, TableChanged, check
+from .learn import TABLE_CHANGED, columns, polled
 from .program import Number, Program, plan_for
-from .questions import BODY, Cells, Question, ask_for
+from .questions import Cells, Question, ask_for
 from .translate import Sample, translate
 
 UPTIME = encode_oid(OID((1, 3, 6, 1, 2, 1, 1, 3, 0)))
-VERSION = 1
+_TABLE_CHANGED = encode_oid(OID((*TABLE_CHANGED, 0)))
+__all__ = ["Changed", "Plan", "Restarted", "TableChanged", "arrange", "share", "snapshot"]
+VERSION = 2
 """Of plans as bytes."""
-
-
-class Changed(Exception):
-    """The device no longer has the shape that was learnt: what was found. `body` is set when its answers were cut off:
-    the octets of varbinds it did give."""
-
-    def __init__(self, found: str, body: int | None = None) -> None:
-        super().__init__(found)
-        self.body = body
+_LATE, _SLOW = 600.0, 0.95
+"""Over a restart of ours: seconds by which sysUpTime may be late, and the rate it keeps at least, before it counts as reset."""
 
 
 _shared: dict[Any, Any] = {}
@@ -66,7 +62,8 @@ class Plan:
     """What the poller keeps of a device between two polls."""
 
     __slots__ = ("_free", "_inventory", "_layout", "_moving", "_pinned", "_pinned_key", "_program", "_shapes", "_signed",
-                 "_ticks", "_ticks_at", "profile", "questions", "requests")  # fmt: skip
+                 "_table_changed", "_ticks", "_ticks_at", "profile", "questions", "requests", "restless", "rung",
+                 "window")  # fmt: skip
 
     def __init__(self, profile: Profile, questions: tuple[Question, ...], inventory: bytes) -> None:
         self.profile = profile
@@ -83,9 +80,14 @@ class Plan:
         self._pinned_key = 0
         self._ticks = 0
         self._ticks_at = -1
+        self._table_changed: bytes | None = None
+        self.restless = False
+        """The device's ifTableLastChange says nothing: it moves all the time."""
+        self.rung = self.window = 0
+        """What the device bears, for the next start: a rung of `snmp.table.MANNERS`, requests under way."""
 
     @classmethod
-    def made(cls, profile: Profile, cells: Cells, *, v1: bool = False, body: int = BODY) -> Plan:
+    def made(cls, profile: Profile, cells: Cells, manner: Manner = MANNERS[0], *, v1: bool = False) -> Plan:
         """The plan for a device that was found to have `cells`: all that the profile asks, of either cadence."""
         every = polled(profile)
         ignored = translate(profile, cells).ignored
@@ -94,9 +96,16 @@ class Plan:
             for column, rows in cells.items()
             if column in every and not all(binding.oid in ignored for binding in rows.values())
         }
-        questions = tuple(map(_same, ask_for(asked, v1=v1, body=body)))
+        questions = tuple(map(_same, ask_for(asked, manner, v1=v1)))
         kept = [binding for column, rows in cells.items() if column not in asked for binding in rows.values()]
-        return cls(profile, questions, zlib.compress(b"".join(map(_encode, kept))))
+        plan = cls(profile, questions, zlib.compress(b"".join(map(_encode, kept))))
+        plan._ticks = _ticks(binding for rows in cells.values() for binding in rows.values()) or 0
+        return plan
+
+    @property
+    def ticks(self) -> int:
+        """The device's sysUpTime when it was last read, hundredths of a second; 0: it has none."""
+        return self._ticks
 
     def values(self, bodies: Sequence[bytes]) -> Sequence[Number] | None:
         """The block's values when every answer has the layout of the last ones, else None."""
@@ -111,7 +120,7 @@ class Plan:
         if (at := self._ticks_at) >= 0:
             ticks = pool[at]
             if ticks < self._ticks:
-                raise Changed(f"sysUpTime went back from {self._ticks} to {ticks}: the device restarted")
+                raise self.restarted(int(ticks))
             self._ticks = int(ticks)
         for at, bit in self._signed:
             if pool[at] >= bit:
@@ -127,7 +136,7 @@ class Plan:
         Raises Changed when the device has another shape, snmp.errors.DecodeError for what is no answer at all.
         """
         if None in bodies:
-            return snapshot(self.profile, self._cells(bodies), when)
+            return self._read_part(bodies, when)
         whole: Sequence[bytes] = bodies  # type: ignore[assignment]
         values = self.values(whole)
         facts_or_none: Facts | None = None
@@ -137,13 +146,30 @@ class Plan:
             assert values is not None
         return Block(self._layout, values, when), facts_or_none
 
+    def restarted(self, ticks: int) -> Restarted:
+        """What to raise for a sysUpTime that went back."""
+        return Restarted(f"sysUpTime went back from {self._ticks} to {ticks}: the device restarted")
+
+    def _read_part(self, bodies: Sequence[bytes | None], when: float) -> tuple[Block, Facts | None]:
+        """What was answered of a poll; nothing when its time is not there to tell whether the device restarted."""
+        cells = self._cells(bodies)
+        ticks = _ticks(binding for rows in cells.values() for binding in rows.values())
+        if ticks is None and any(UPTIME in question.names for question in self.questions):
+            return Block(_layout([]), (), when), None
+        if ticks is not None:
+            if ticks < self._ticks:
+                raise self.restarted(ticks)
+            self._ticks = ticks
+        return snapshot(self.profile, cells, when)
+
     # -- when an answer looks different
 
     def _reshape(self, bodies: Sequence[bytes]) -> Facts | None:
         """Learn the answers' layout; facts only when a value changed that was not declared moving."""
         found = [elements(body) for body in bodies]
         for question, body, places in zip(self.questions, bodies, found, strict=True):
-            _check(question, body, places)
+            check(question, body, places)
+            self._check_table(body, places)
         facts = None
         if self._program is None or self._key(bodies, found) != self._pinned_key:
             facts, samples, ignored = _translated(self.profile, self._cells(bodies))
@@ -171,6 +197,13 @@ class Plan:
         self._shapes = tuple(shapes)
         self._signed = tuple(signed)
         return facts
+
+    def _check_table(self, body: bytes, places: Sequence[Element]) -> None:
+        for place in places:
+            if body[place.name : place.name_end] == _TABLE_CHANGED:
+                before, self._table_changed = self._table_changed, body[place.value : place.end]
+                if before not in (None, self._table_changed) and not self.restless:
+                    raise TableChanged("ifTableLastChange is another: ports came or went")
 
     def _key(self, bodies: Sequence[bytes], found: Sequence[list[Element]]) -> int:
         """A digest of all values that are not moving."""
@@ -207,13 +240,18 @@ class Plan:
 
     # -- across a restart
 
-    def dump(self) -> bytes:
-        """The plan as bytes for `load`: the questions and what only learning asks."""
+    def dump(self, when: float) -> bytes:
+        """The plan as bytes for `load`: the questions and what only learning asks. `when` is Unix seconds."""
         return zlib.compress(
             json.dumps(
                 {
                     "version": VERSION,
                     "profile": self.profile.name,
+                    "ticks": self._ticks,
+                    "when": when,
+                    "table": self._table_changed.hex() if self._table_changed is not None else None,
+                    "rung": self.rung,
+                    "window": self.window,
                     "inventory": b64encode(self._inventory).decode(),
                     "questions": [
                         [q.kind, [n.hex() for n in q.asked], q.non_repeaters, q.max_repetitions, [n.hex() for n in q.names],
@@ -224,8 +262,11 @@ class Plan:
         )  # fmt: skip
 
     @classmethod
-    def load(cls, data: bytes, profiles: Profiles) -> Plan:
-        """A plan from `dump`; raises ValueError when it is damaged, of another version or of an unknown profile."""
+    def load(cls, data: bytes, profiles: Profiles, now: float) -> Plan:
+        """A plan from `dump`; raises ValueError when it is damaged, of another version or of an unknown profile.
+
+        From `now` (Unix seconds) follows what the device's sysUpTime must be at least, unless it restarted meanwhile.
+        """
         try:
             d = json.loads(zlib.decompress(data))
             if d["version"] != VERSION:
@@ -236,7 +277,12 @@ class Plan:
                 )
                 for kind, asked, non, reps, names, sentinels in d["questions"]
             )
-            return cls(profiles[d["profile"]], tuple(map(_same, questions)), b64decode(d["inventory"]))
+            plan = cls(profiles[d["profile"]], tuple(map(_same, questions)), b64decode(d["inventory"]))
+            passed = max(0.0, (now - d["when"]) * _SLOW - _LATE)
+            plan._ticks = int(d["ticks"] + 100 * passed)
+            plan._table_changed = None if d["table"] is None else bytes.fromhex(d["table"])
+            plan.rung, plan.window = int(d["rung"]), int(d["window"])
+            return plan
         except (KeyError, TypeError, ValueError, zlib.error) as e:
             raise ValueError(f"not a plan: {e!r}") from e
 
@@ -264,22 +310,12 @@ def arrange(bindings: Iterable[VarBind], columns: Sequence[OID]) -> Cells:
     return cells
 
 
-def _check(question: Question, body: bytes, places: list[Element]) -> None:
-    """Every name must be the one expected, in its place; raises Changed."""
-    names = question.names
-    for i, (name, place) in enumerate(zip(names, places, strict=False)):
-        found = body[place.name : place.name_end]
-        if i in question.sentinels:
-            if found.startswith(name) and len(found) > len(name) and place.tag not in ber.EXCEPTIONS:
-                raise Changed(f"a new row: {_text(found)}")
-        elif found != name:
-            raise Changed(f"{_text(found)} where {_text(name)} was expected")
-        elif place.tag in ber.EXCEPTIONS:
-            raise Changed(f"{_text(name)} is gone")
-    if len(places) < len(names):
-        raise Changed(f"{len(places)} objects where {len(names)} were expected", body=len(body) if places else 0)
-    if len(places) > len(names):
-        raise Changed(f"{len(places)} objects where {len(names)} were expected")
+def _ticks(bindings: Iterable[VarBind]) -> int | None:
+    """sysUpTime among objects."""
+    for binding in bindings:
+        if binding.tag == ber.TIME_TICKS and encode_oid(binding.oid) == UPTIME and isinstance(binding.value, int):
+            return binding.value
+    return None
 
 
 def _first(place: Element) -> int:
@@ -304,10 +340,3 @@ def _encode(binding: VarBind) -> bytes:
     except EncodeError:  # wider than its type allows, but that is how the device has it
         assert isinstance(binding.value, int)
         return ber.tlv(ber.SEQUENCE, ber.encode_oid(binding.oid) + ber.encode_integer(binding.value, binding.tag))
-
-
-def _text(name: bytes) -> str:
-    try:
-        return str(decode_oid(name))
-    except ValueError:
-        return f"a malformed name ({name[:20].hex()})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from snmp import ber, message
@@ -10,19 +10,14 @@ from snmp.client import Request
 from snmp.message import VarBind
 from snmp.oid import OID
 from snmp.oid import encode as encode_oid
+from snmp.table import MANNERS, Manner
 
 Cells = dict[OID, dict[tuple[int, ...], VarBind]]
 """Column -> index -> varbind; a scalar is the column without its ``.0``, with index ``(0,)``."""
 
-BODY = 1350
-"""Octets of varbinds wanted in one answer: with the headers of SNMP, UDP and IP 1,413, which pass through the tunnels that
-office lines are made of."""
 SECURED = 1230
-"""The same for v3, whose headers take some 120 more."""
-VARBINDS = 72
-"""Varbinds at most in one answer: weak agents take their time over more."""
-WIDTH = 18
-"""Columns at most side by side."""
+"""Octets of varbinds wanted in one v3 answer at most: its headers take some 120 more than those of v1 and v2c, with which
+the 1,350 of the first manner make messages of 1,413, which pass through the tunnels that office lines are made of."""
 MANY = 12
 """Objects at most that are read name by name to spare a request."""
 NAMES = 20
@@ -66,59 +61,86 @@ class _Block(NamedTuple):
     size: int
 
 
-def ask_for(cells: Cells, *, v1: bool = False, body: int = BODY) -> Iterator[Question]:
-    """The questions that read `cells` again and would notice a new row; answers of at most `body` octets where possible."""
+def ask_for(cells: Cells, manner: Manner = MANNERS[0], *, v1: bool = False) -> Iterator[Question]:
+    """The questions that read `cells` again and would notice a new row, in a shape that the device bears."""
     points: list[_Point] = []
     blocks: list[_Block] = []
+    by_name = v1 or not manner.bulk
     for indexes, columns in _alike(cells).items():
         if indexes != ((0,),):
             points.append(_Point(columns[0] + indexes[-1], None, 24, columns[0]))
-        if v1 or len(indexes) <= FEW:
+        if by_name or len(indexes) <= FEW:
             for column in columns:
                 before = column
                 for index in indexes:
                     points.append(_Point(before, column + index, _size(cells[column][index]), column))
                     before = column + index
             continue
-        for first in range(0, len(columns), WIDTH):
-            blocks += _chop(cells, columns[first : first + WIDTH], indexes, body)
-    if v1:
-        yield from _v1(points)
-        return
-    _dissolve(cells, blocks, points, body)
+        for first in range(0, len(columns), manner.columns):
+            blocks += _chop(cells, columns[first : first + manner.columns], indexes, manner)
+    if not by_name and manner.mixed:
+        _dissolve(cells, blocks, points, manner)
     points.sort(key=lambda point: point.before)
     for block in sorted(blocks, key=lambda block: block.starts[0]):
-        room, places = body - block.size, VARBINDS - len(block.rows) * len(block.columns)
-        beside: list[_Point] = []
-        for point in list(points):
-            if point.size <= room and places > 0:
-                room, places = room - point.size, places - 1
-                beside.append(point)
-                points.remove(point)
-        names = [_expected(point) for point in beside]
-        names += [encode_oid(column + row) for row in block.rows for column in block.columns]
-        yield Question(
-            message.GET_BULK,
-            tuple(encode_oid(name) for name in (*(point.before for point in beside), *block.starts)),
-            len(beside),
-            len(block.rows),
-            tuple(names),
-            frozenset(i for i, point in enumerate(beside) if point.name is None),
-        )
-    while points:
-        room, some = body, list[_Point]()
-        while points and len(some) < VARBINDS and (not some or points[0].size <= room):
-            room -= points[0].size
-            some.append(points.pop(0))
+        yield _bulk(block, _beside(block, points, manner) if manner.mixed else [])
+    # v1 answers a request for one object that does not exist with nothing else (RFC 1157 section 4.1.3), so sentinels,
+    # which may be the last of all objects, stand alone
+    yield from _by_name([point for point in points if point.name is not None or not v1], manner, by_name)
+    for point in points:
+        if point.name is None and v1:
+            yield _next([point])
+
+
+def _beside(block: _Block, points: list[_Point], manner: Manner) -> list[_Point]:
+    """Take out of `points` those that find room in the answer that holds a block."""
+    room, places = manner.octets - block.size, manner.objects - len(block.rows) * len(block.columns)
+    beside: list[_Point] = []
+    for point in list(points):
+        if point.size <= room and places > 0:
+            room, places = room - point.size, places - 1
+            beside.append(point)
+            points.remove(point)
+    return beside
+
+
+def _bulk(block: _Block, beside: Sequence[_Point]) -> Question:
+    names = [_expected(point) for point in beside]
+    names += [encode_oid(column + row) for row in block.rows for column in block.columns]
+    return Question(
+        message.GET_BULK,
+        tuple(encode_oid(name) for name in (*(point.before for point in beside), *block.starts)),
+        len(beside),
+        len(block.rows),
+        tuple(names),
+        frozenset(i for i, point in enumerate(beside) if point.name is None),
+    )
+
+
+def _by_name(points: Sequence[_Point], manner: Manner, plainly: bool) -> Iterator[Question]:
+    """GETNEXTs of as many points as an answer holds, `plainly` of fewer; by GETNEXT, so that a row between two others is
+    noticed."""
+    most = min(manner.objects, NAMES) if plainly else manner.objects
+    if not manner.mixed or not manner.bulk:
+        most = min(most, manner.columns)
+    some: list[_Point] = []
+    room = manner.octets
+    for point in points:
+        if some and (len(some) >= most or point.size > room):
+            yield _next(some)
+            some, room = [], manner.octets
+        some.append(point)
+        room -= point.size
+    if some:
         yield _next(some)
 
 
-def _dissolve(cells: Cells, blocks: list[_Block], points: list[_Point], body: int) -> None:
+def _dissolve(cells: Cells, blocks: list[_Block], points: list[_Point], manner: Manner) -> None:
     """Where the smallest block fits beside the others, read it there name by name: one packet less each way."""
     while len(blocks) > 1:
         least = min(blocks, key=lambda block: block.size)
-        room = sum(body - block.size for block in blocks if block is not least) - sum(point.size for point in points)
-        places = sum(VARBINDS - len(block.rows) * len(block.columns) for block in blocks if block is not least) - len(points)
+        others = [block for block in blocks if block is not least]
+        room = sum(manner.octets - block.size for block in others) - sum(point.size for point in points)
+        places = sum(manner.objects - len(block.rows) * len(block.columns) for block in others) - len(points)
         count = len(least.rows) * len(least.columns)
         if count > MANY or least.size + 60 > room or count > places:
             return
@@ -129,7 +151,7 @@ def _dissolve(cells: Cells, blocks: list[_Block], points: list[_Point], body: in
                 before = column + row
 
 
-def _next(points: list[_Point]) -> Question:
+def _next(points: Sequence[_Point]) -> Question:
     return Question(
         message.GET_NEXT,
         tuple(encode_oid(point.before) for point in points),
@@ -138,17 +160,6 @@ def _next(points: list[_Point]) -> Question:
         tuple(_expected(point) for point in points),
         frozenset(i for i, point in enumerate(points) if point.name is None),
     )
-
-
-def _v1(points: list[_Point]) -> Iterator[Question]:
-    """By GETNEXT, so that a row between two others is noticed. v1 answers a request for one object that does not exist
-    with nothing else (RFC 1157 section 4.1.3), so sentinels, which may be the last of all objects, stand alone."""
-    named = [point for point in points if point.name is not None]
-    for first in range(0, len(named), NAMES):
-        yield _next(named[first : first + NAMES])
-    for point in points:
-        if point.name is None:
-            yield _next([point])
 
 
 def _expected(point: _Point) -> bytes:
@@ -176,14 +187,14 @@ def _alike(cells: Cells) -> Mapping[tuple[tuple[int, ...], ...], list[OID]]:
     return out
 
 
-def _chop(cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ...], ...], body: int) -> Iterator[_Block]:
+def _chop(cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ...], ...], manner: Manner) -> Iterator[_Block]:
     """Blocks of as many rows as an answer holds, evenly filled."""
     sizes = [sum(_size(cells[column][index]) for column in columns) for index in indexes]
     starts = tuple(columns)
     rows: list[tuple[int, ...]] = []
     size = 0
     for index, more in zip(indexes, sizes, strict=True):
-        if rows and (size + more > body or (len(rows) + 1) * len(columns) > VARBINDS):
+        if rows and (size + more > manner.octets or (len(rows) + 1) * len(columns) > manner.objects):
             yield _Block(starts, tuple(rows), tuple(columns), size)
             starts = tuple(column + rows[-1] for column in columns)
             rows, size = [], 0

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
+from statistics import median
 
 from ..estate.states import behind_dead_line, judge, quiet
 from ..model import Outcome, Sink, State, Status, Unit
-from .watch import SPARED, Asking, Result, Watch
+from .watch import Asking, Result, Watch
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,10 @@ TICK = 0.05
 and take many answers, not once for each."""
 HURRY = 5.0
 """Seconds over which a unit's very first turns are spread: whoever starts a collector waits for its pages."""
+HURRY_SHARE = 0.3
+"""The part of the interval they take at most, so that the second cycle finds the first one ended."""
+SPARED = (0, 0, 1, 2, 4, 8)
+"""Turns that a device is left out after so many silent ones in a row; the last figure holds from then on."""
 
 
 @dataclass(slots=True)
@@ -34,6 +39,20 @@ class Tally:
     failures: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Figures:
+    """What a unit's cycles were like: counts since the start; seconds, median answer time and the part of the messages to
+    answering devices that had to be repeated, in the last cycle; None: nothing answered."""
+
+    cycles: int = 0
+    overruns: int = 0
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    answer_seconds: float | None = None
+    loss: float | None = None
+
+
 class Cycle:
     """A unit's devices, asked once an interval. Times are the event loop's: a step of the wall clock changes nothing."""
 
@@ -41,9 +60,7 @@ class Cycle:
         self.unit = unit
         self.interval = interval
         self.watches: list[Watch] = []
-        self.seconds = 0.0
-        """How long the last cycle took."""
-        self.overruns = 0
+        self.figures = Figures()
         self._asking = asking
         self._sinks = sinks
         self._tally = tally
@@ -53,8 +70,11 @@ class Cycle:
         self._spread = self.interval * SPREAD
         self._began = 0.0
         self._turns: list[Watch] = []
-        self._awaited: set[str] = set()
+        self._awaited: set[int] = set()
+        self._answers: list[float] = []
+        self._sent = self._repeated = 0
         self._stepping = False
+        self._stopped = False
         self._scout = 0
         self._dead = False
         self._waiters: list[Callable[[], None]] = []
@@ -63,11 +83,24 @@ class Cycle:
         """Begin soon; later cycles begin `phase` (0 to 1) of an interval after those of phase 0."""
         now = self._loop.time()
         self._started = now + (phase - 1 if phase > 0.5 else phase) * self.interval
-        self._spread = min(HURRY, self.interval * SPREAD)
+        self._spread = min(HURRY, self.interval * HURRY_SHARE)
         self._timer = self._loop.call_later(phase * self._spread, self._begin)
 
+    def settle(self, unit: Unit, interval: float, watches: list[Watch]) -> None:
+        """Take (new) settings; what is under way goes on."""
+        self.unit = unit
+        self.watches = watches
+        if interval == self.interval:
+            return
+        self.interval = interval
+        if self._timer is not None and not self._stepping and self.figures.cycles:
+            self._started = min(self._started, self._loop.time() + interval)
+            self._timer.cancel()
+            self._timer = self._loop.call_at(on_tick(self._started), self._begin)
+
     def stop(self) -> None:
-        """Begin nothing more; what is under way is not awaited."""
+        """Begin nothing more; what is under way is not awaited, and nothing is made of it."""
+        self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -81,12 +114,10 @@ class Cycle:
     def _begin(self) -> None:
         if self._awaited:
             self._overrun()
-        now = self._loop.time()
-        if now - self._started > 2 * self.interval:  # the process stood still: do not hurry after what was missed
-            self._started = now
-        self._began = now
+        self._began = self._loop.time()
         self._turns = [watch for watch in self.watches if not watch.busy]
-        self._awaited = {watch.device.id for watch in self._turns}
+        self._awaited = {id(watch) for watch in self._turns}
+        self._answers, self._sent, self._repeated = [], 0, 0
         self._stepping = True
         if self._dead and self._turns:
             # behind a dead line every device is spared but one scout, another each time
@@ -98,9 +129,9 @@ class Cycle:
         """The turn of device `at`, and a timer for the next one."""
         if at < len(self._turns):
             watch = self._turns[at]
-            if watch.spared > 0:
-                watch.spared -= 1
-                self._awaited.discard(watch.device.id)
+            if watch.gone or watch.spared > 0:
+                watch.spared = max(0, watch.spared - 1)
+                self._awaited.discard(id(watch))
             elif not watch.busy:
                 self._asking.turn(watch, self._done)
         if at + 1 < len(self._turns):
@@ -108,39 +139,66 @@ class Cycle:
             self._timer = self._loop.call_at(on_tick(due), self._step, at + 1)
             return
         self._stepping = False
-        self._started += self.interval
         self._spread = self.interval * SPREAD
+        # cycles that were missed while the process stood still are not made up for
+        missed = max(0.0, (self._loop.time() - self._started) // self.interval)
+        self._started += (missed + 1) * self.interval
         self._timer = self._loop.call_at(on_tick(self._started), self._begin)
         if not self._awaited:
             self._end()
 
     def _done(self, watch: Watch, result: Result) -> None:
+        if self._stopped:
+            return
+        if not watch.gone:
+            self._note(watch, result)
+        if id(watch) in self._awaited:
+            self._awaited.discard(id(watch))
+            if not self._awaited and not self._stepping:
+                self._end()
+        elif not self._awaited and not self._stepping:
+            self._conclude()  # asked out of turn, when its line returned
+
+    def _note(self, watch: Watch, result: Result) -> None:
+        """What the turn says of the device, and of its unit."""
         self._tally.polls += 1
-        state = judge(result.outcome)
+        heard = result.duration is not None
         if result.outcome is not Outcome.OK:
             self._tally.failures[result.outcome] = self._tally.failures.get(result.outcome, 0) + 1
-        before = watch.status
-        now = time.time()
-        heard = result.duration is not None
+        self._count(watch, heard)
+        if result.duration:
+            self._answers.append(result.duration)
+        before, state, now = watch.status, judge(result.outcome), time.time()
+        if quiet(state) and quiet(before.state):
+            state = before.state  # which kind of silence it is, the whole unit tells
         watch.status = Status(
-            before.state if quiet(state) and quiet(before.state) else state,
+            state,
             result.outcome,
             since=before.since if before.state is state else now,
             answered=now if heard else before.answered,
             answer_seconds=result.duration,
-            requests=watch.requests,
-            retries=watch.retries,
+            requests=watch.target.sent,
+            retries=watch.target.repeated,
             message=result.message,
         )
         if quiet(state):
             watch.silent_turns += 1
             watch.spared = SPARED[min(watch.silent_turns, len(SPARED) - 1)]
-        else:
-            if watch.silent_turns:
-                watch.silent_turns = 0
-                self._line_returned()
-            self._publish(watch, result)
-        self._close(watch)
+            return
+        if watch.silent_turns:
+            watch.silent_turns = 0
+            self._line_returned()
+        self._publish(watch, result)
+
+    def _count(self, watch: Watch, heard: bool) -> None:
+        sent, repeated = watch.counted
+        watch.counted = watch.target.sent, watch.target.repeated
+        sent, repeated = max(0, watch.target.sent - sent), max(0, watch.target.repeated - repeated)
+        self.figures.requests += sent
+        self.figures.retries += repeated
+        if heard:
+            self._sent += sent
+            self._repeated += repeated
 
     def _publish(self, watch: Watch, result: Result | None = None) -> None:
         status, was = watch.status, watch.published
@@ -158,18 +216,21 @@ class Cycle:
             if result is not None and result.facts is not None and result.outcome is Outcome.OK:
                 sink.described(watch.device, result.facts)
 
-    def _close(self, watch: Watch) -> None:
-        if watch.device.id in self._awaited:
-            self._awaited.discard(watch.device.id)
-            if not self._awaited and not self._stepping:
-                self._end()
-        elif not self._awaited:
-            self._end()  # asked out of turn, when its line returned
-
     def _end(self) -> None:
-        """All were asked: judge the silent ones together, and let the unit's page be put together."""
+        """All were asked."""
         self._tally.cycles += 1
-        self.seconds = self._loop.time() - self._began
+        figures = self.figures
+        figures.cycles += 1
+        figures.seconds = self._loop.time() - self._began
+        figures.answer_seconds = median(self._answers) if self._answers else None
+        figures.loss = self._repeated / self._sent if self._sent else None
+        self._conclude()
+        waiters, self._waiters = self._waiters, []
+        for call in waiters:
+            call()
+
+    def _conclude(self) -> None:
+        """Judge the silent ones together, and let the unit's page be put together."""
         dead = behind_dead_line([watch.status for watch in self.watches])
         if dead is not self._dead:
             self._dead = dead
@@ -187,17 +248,14 @@ class Cycle:
             self._publish(watch)
         for sink in self._sinks:
             sink.cycled(self.unit.id)
-        waiters, self._waiters = self._waiters, []
-        for call in waiters:
-            call()
 
     def _overrun(self) -> None:
         """The next cycle is due and some have not answered: theirs goes on beside it, there is never a pile-up."""
-        late = [watch for watch in self.watches if watch.busy and watch.device.id in self._awaited]
+        late = [watch for watch in self.watches if watch.busy and id(watch) in self._awaited]
         learning = sum(watch.plan is None for watch in late)
         if learning < len(late):
             self._tally.overruns += 1
-            self.overruns += 1
+            self.figures.overruns += 1
             log.warning(
                 "cycle overrun unit=%s interval=%gs unfinished=%d such_as=%s",
                 self.unit.id, self.interval, len(late), ",".join(watch.device.id for watch in late[:3]),
@@ -207,11 +265,13 @@ class Cycle:
 
     def _line_returned(self) -> None:
         """A silent device answered: if it is its line that is back, the others will answer too, so ask them at once."""
+        was_dead, self._dead = self._dead, False
+        if was_dead:
+            log.info("unit reachable unit=%s", self.unit.id)
         for watch in self.watches:
             watch.spared = 0
-            if self._dead and not watch.busy and quiet(watch.status.state):
+            if was_dead and not watch.busy and quiet(watch.status.state):
                 self._asking.turn(watch, self._done)
-        self._dead = False
 
 
 def on_tick(when: float) -> float:
