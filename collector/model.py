@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -161,6 +161,73 @@ class Facts:
     board_serial: str = ""
     machine_id: str = ""
     engine_id: str = ""
+
+
+class Heard(NamedTuple):
+    """A MAC address whose frames came in at a port (its name), and in which VLAN; None: not told."""
+
+    mac: str
+    port: str
+    vlan: int | None = None
+
+
+class Beside(NamedTuple):
+    """What a protocol (lldp, cdp, mndp) says stands at the other end of a port.
+
+    `id` is a MAC address where it gives one; `ports` are all the names it gives for the port over there; `role` is bridge,
+    wireless, router, phone, or empty where it does not say.
+    """
+
+    port: str
+    protocol: str
+    id: str
+    name: str
+    ports: tuple[str, ...] = ()
+    address: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a switch, router or access point knows of its neighbourhood. Ports are names of its interfaces; addresses are
+    written as in `Interface.mac`. `missed` says what could not be read or understood."""
+
+    device: str
+    time: float
+    macs: frozenset[str] = frozenset()
+    """Addresses of its own, beside those of its interfaces."""
+    bridges: bool = False
+    """Does it tell what it forwards?"""
+    heard: tuple[Heard, ...] = ()
+    beside: tuple[Beside, ...] = ()
+    resolved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """IP address -> MAC address and port (ARP and IPv6's neighbour discovery)."""
+    trunks: frozenset[str] = frozenset()
+    """Ports that carry tagged VLANs."""
+    vlans: Mapping[str, int] = field(default_factory=dict)
+    """Port -> the VLAN of its untagged frames."""
+    bundles: Mapping[str, str] = field(default_factory=dict)
+    """Port -> the aggregate it is a member of."""
+    missed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A cable, as far as it can be told: `device` is the end nearer to the office's router.
+
+    `remote` is a device's id, or empty for a stranger, who is called `name`. `how` is lldp, cdp, mndp, forwarding or arp.
+    `via` is what stands between: "unmanaged" for a switch nobody can ask, or the name of a stranger (a phone, say). A port
+    is empty where it is not known.
+    """
+
+    device: str
+    port: str
+    remote: str
+    remote_port: str = ""
+    name: str = ""
+    how: str = "forwarding"
+    via: str = ""
+    vlan: int | None = None
 
 
 class Series(NamedTuple):

@@ -43,7 +43,7 @@ _EXAMPLES = """
 """
 _REPEATED_UUIDS = frozenset(_EXAMPLES.split())
 """Examples of firmware makers that many boards still carry."""
-_BORROWED_MACS = (
+BORROWED_MACS = (
     "00005e0001", "00005e0002",  # VRRP (RFC 5798): moves between routers
     "00000c07ac", "00000c9ff0", "0007b400",  # HSRP, GLBP
     "005056c000",  # VMware's adapters on the host: the same on every host
@@ -125,7 +125,7 @@ def uuid(text: str) -> str:
 def mac(text: str) -> str:
     """A burnt-in address as 12 hexadecimal digits; empty for one that is made up, borrowed or no address."""
     digits = re.sub(r"[^0-9a-f]", "", text.lower())
-    if len(digits) != 12 or len(set(digits)) < 3 or int(digits[:2], 16) & 3 or digits.startswith(_BORROWED_MACS):
+    if len(digits) != 12 or len(set(digits)) < 3 or int(digits[:2], 16) & 3 or digits.startswith(BORROWED_MACS):
         return ""
     return digits
 

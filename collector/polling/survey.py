@@ -1,0 +1,221 @@
+"""A survey: one device of the network asked what it forwards where, whom it resolves, and who stands beside it."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Mapping, Sequence
+
+from snmp import ber, session
+from snmp.client import Client, Target
+from snmp.errors import SecurityError, SnmpError, Timeout
+from snmp.oid import OID
+from snmp.table import Bearing, Rows, walk_columns
+from snmp.usm import User
+
+from ..estate.portnames import Ports
+from ..model import Heard, Interface, Survey
+from . import adjacency, bridge
+from .bridge import Entries
+
+KINDS = frozenset(("switch", "router", "firewall", "wireless"))
+"""Kinds of devices (`Facts.kind`) worth surveying; others forward and resolve nothing for anybody."""
+MAX_VLANS = 64
+"""VLANs one device is asked for one by one."""
+
+_IP = OID((1, 3, 6, 1, 2, 1, 4))
+OLD_ARP = (_IP + (22, 1, 2), _IP + (22, 1, 4))
+"""ipNetToMediaPhysAddress and its type; the index is ifIndex and an IPv4 address (RFC 4293)."""
+ARP = (_IP + (35, 1, 4), _IP + (35, 1, 6))
+"""ipNetToPhysicalPhysAddress and its type; the index is ifIndex, the address' type, its length and the address."""
+_INVALID = 2
+
+_TABLES: tuple[tuple[OID, ...], ...] = (
+    (bridge.BASE_PORT,),
+    bridge.CURRENT,
+    bridge.STATIC,
+    (bridge.PVID,),
+    (bridge.VLAN_STATE,),
+    (bridge.MEMBERSHIP,),
+    (bridge.TRUNKING,),
+    (bridge.AGGREGATE,),
+    OLD_ARP,
+    ARP,
+    adjacency.LOCAL,
+    adjacency.REMOTE,
+    (adjacency.MANAGED,),
+    adjacency.CDP,
+)
+_FORWARDING = (bridge.BY_VLAN, bridge.IEEE, bridge.PLAIN)
+"""The richest first: where one tells something, the next is not asked."""
+
+
+async def survey(
+    client: Client, target: Target, device: str, interfaces: Sequence[Interface], bearing: Bearing | None = None
+) -> Survey:
+    """Ask one device, one request at a time; raises SnmpError when it does not answer at all.
+
+    `interfaces` are the ones of its facts. What it does not have costs no more than a question whether it does.
+    """
+    asking = _Asking(client, target, bearing or Bearing())
+    scalars = await session.get(client, target, [bridge.BASE_ADDRESS, *adjacency.CHASSIS])
+    present = await asking.present([*(table[0] for table in _TABLES), *(columns[0] for columns in _FORWARDING)])
+    rows: Rows = {}
+    for table in _TABLES:
+        if table[0] in present:
+            rows.update(await asking.walk(table))
+    names = {one.index: one.name for one in interfaces}
+    ports = Ports(interfaces)
+    entries, heard, base = await _forwarding(asking, present, rows, interfaces)
+    beside, lost = adjacency.lldp(rows, ports, base)
+    if lost:
+        asking.missed.append(f"{lost} LLDP neighbours at ports that cannot be told")
+    trunks, access = bridge.tagged(rows, base)
+    cisco_trunks, cisco_access = bridge.cisco_ports(rows, names)
+    own = {bridge.mac_of(b.value) for b in scalars if isinstance(b.value, bytes)}
+    return Survey(
+        device,
+        time.time(),
+        frozenset((own | bridge.own_addresses(entries)) - {""}),
+        bridges=any(one.learned or one.own for one in entries),
+        heard=tuple(heard),
+        beside=(*beside, *adjacency.cdp(rows, names)),
+        resolved=resolved(rows, names),
+        trunks=trunks | cisco_trunks,
+        vlans={**access, **cisco_access},
+        bundles=bridge.bundles(rows, names),
+        missed="; ".join(asking.missed),
+    )
+
+
+class _Asking:
+    """One device's survey under way: what could not be read is noted and goes on."""
+
+    def __init__(self, client: Client, target: Target, bearing: Bearing) -> None:
+        self.client = client
+        self.target = target
+        self.bearing = bearing
+        self.missed: list[str] = []
+
+    async def present(self, columns: Sequence[OID]) -> set[OID]:
+        """Those of the columns whose tables have anything."""
+        found = set()
+        entries = [OID(column[:-1]) for column in columns]
+        answers = await session.get_next(self.client, self.target, entries)
+        for column, entry, binding in zip(columns, entries, answers, strict=True):
+            if binding.tag not in ber.EXCEPTIONS and entry.covers(binding.oid):
+                found.add(column)
+        return found
+
+    async def walk(self, columns: Sequence[OID], target: Target | None = None) -> Rows:
+        """The columns of one table; empty, and noted, when it cannot be read."""
+        try:
+            return await walk_columns(self.client, target or self.target, columns, self.bearing, self.missed)
+        except SecurityError:
+            raise
+        except SnmpError as error:
+            self.missed.append(f"{columns[0]}: {error}")
+            return {}
+
+
+async def _forwarding(
+    asking: _Asking, present: set[OID], rows: Rows, interfaces: Sequence[Interface]
+) -> tuple[list[Entries], list[Heard], Mapping[int, str]]:
+    """The forwarding tables, the entries with ports by name, and bridge port -> name."""
+    base = _base(rows)
+    tried: list[Entries] = []
+    for columns in _FORWARDING:
+        if columns[0] not in present:
+            continue
+        entries = bridge.forwarding(await asking.walk(columns), columns)
+        used = [port for _, port, _ in entries.learned]
+        ports = bridge.bridge_ports(base, used, interfaces)
+        databases = {database for _, _, database in entries.learned if database is not None}
+        heard = bridge.heard(entries.learned, ports, bridge.vlan_of_database(rows, databases))
+        tried.append(entries)
+        if heard and columns is not bridge.PLAIN:
+            _note_lost(asking, used, ports)
+            return tried, heard, ports
+    vlans = bridge.cisco_vlans(rows)
+    if vlans and not asking.target.context:
+        found, by_vlan, ports = await _each_vlan(asking, vlans, base, interfaces)
+        if by_vlan:
+            return [*tried, *found], by_vlan, ports
+    if not tried:
+        return [], [], bridge.bridge_ports(base, (), interfaces)
+    _note_lost(asking, used, ports)
+    return tried, heard, ports
+
+
+def _note_lost(asking: _Asking, used: Sequence[int], ports: Mapping[int, str]) -> None:
+    if lost := len({port for port in used if port not in ports}):
+        asking.missed.append(f"{lost} bridge ports that stand for no interface")
+
+
+async def _each_vlan(
+    asking: _Asking, vlans: Sequence[int], base: Mapping[int, int], interfaces: Sequence[Interface]
+) -> tuple[list[Entries], list[Heard], dict[int, str]]:
+    """A Catalyst's table of each VLAN: a context of its own, ``community@10`` or in v3 ``vlan-10``, port numbers included."""
+    version3 = isinstance(asking.target.credential, User)
+    tried: list[Entries] = []
+    heard: dict[Heard, None] = {}
+    every: dict[int, int] = dict(base)
+    if len(vlans) > MAX_VLANS:
+        asking.missed.append(f"{len(vlans) - MAX_VLANS} of {len(vlans)} VLANs")
+    for vlan in vlans[:MAX_VLANS]:
+        target = _within(asking.target, f"vlan-{vlan}" if version3 else str(vlan))
+        try:
+            (first,) = await session.get_next(asking.client, target, [bridge.PLAIN[0]])
+            if not bridge.PLAIN[0].covers(first.oid) or first.tag in ber.EXCEPTIONS:
+                continue
+            rows = await walk_columns(asking.client, target, bridge.PLAIN, asking.bearing, asking.missed)
+            rows |= await walk_columns(asking.client, target, (bridge.BASE_PORT,), asking.bearing, asking.missed)
+        except Timeout:
+            if tried:
+                asking.missed.append(f"VLAN {vlan}: no answer")
+                continue
+            return tried, [], {}  # it knows no communities by VLAN: the first silence is enough
+        except SnmpError as error:  # in v3, the context is not allowed (unknownContext, authorizationError)
+            asking.missed.append(f"VLAN {vlan}: {error}")
+            continue
+        entries = bridge.forwarding(rows, bridge.PLAIN)
+        tried.append(entries)
+        own = _base(rows)
+        every.update(own)
+        ports = bridge.bridge_ports(own, [port for _, port, _ in entries.learned], interfaces)
+        heard.update(dict.fromkeys(one._replace(vlan=vlan) for one in bridge.heard(entries.learned, ports, {})))
+    return tried, list(heard), bridge.bridge_ports(every, (), interfaces)
+
+
+def _within(target: Target, context: str) -> Target:
+    """The same device in one of its contexts, with what is known of its line."""
+    found = Target(
+        target.address, target.sockaddr[1], target.credential, context=context.encode(), timeout=target.timeout,
+        retries=min(target.retries, 1), line=target.line,
+    )  # fmt: skip
+    found.srtt, found.rttvar = target.srtt, target.rttvar
+    return found
+
+
+def _base(rows: Rows) -> dict[int, int]:
+    """Bridge port -> ifIndex."""
+    found = {}
+    for index, binding in rows.get(bridge.BASE_PORT, {}).items():
+        if len(index) == 1 and (number := bridge.integer(binding)) is not None:
+            found[index[0]] = number
+    return found
+
+
+def resolved(rows: Rows, names: Mapping[int, str]) -> dict[str, tuple[str, str]]:
+    """IP address -> MAC address and port, from both tables that may hold it."""
+    found: dict[str, tuple[str, str]] = {}
+    for columns, skip in ((ARP, 3), (OLD_ARP, 1)):
+        kinds = rows.get(columns[1], {})
+        for index, binding in rows.get(columns[0], {}).items():
+            octets = index[skip:]
+            if len(octets) not in (4, 16) or max(octets) > 255 or bridge.integer(kinds.get(index)) == _INVALID:
+                continue
+            mac = bridge.mac_of(binding.value) if isinstance(binding.value, bytes) else ""
+            if mac:
+                found[str(ipaddress.ip_address(bytes(octets)))] = mac, names.get(index[0], "")
+    return found
