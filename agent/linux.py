@@ -151,6 +151,8 @@ def memory(root: str = "") -> list[Space]:
         key, _, rest = line.partition(":")
         if key in _MEMORY:
             kib[key] = int(rest.split()[0])
+            if len(kib) == len(_MEMORY):
+                break
     total = kib.get("MemTotal", 0)
     # Kernels before 3.14 do not say what is available.
     available = kib.get("MemAvailable", kib.get("MemFree", 0) + kib.get("Cached", 0) + kib.get("Buffers", 0))

@@ -265,26 +265,35 @@ class Machine:
 
 
 def _counters(n: int, found: Traffic) -> list[Row]:
+    names = _counter_names(n)
     multicast = found.receive_multicast or 0
     received = max(found.receive_packets - multicast, 0)
     rows: list[Row] = [
-        (at(IF_ENTRY, 10, n), ber.COUNTER32, found.receive_bytes & 0xFFFFFFFF),
-        (at(IF_ENTRY, 11, n), ber.COUNTER32, received & 0xFFFFFFFF),
-        (at(IF_ENTRY, 13, n), ber.COUNTER32, found.receive_discards & 0xFFFFFFFF),
-        (at(IF_ENTRY, 14, n), ber.COUNTER32, found.receive_errors & 0xFFFFFFFF),
-        (at(IF_ENTRY, 16, n), ber.COUNTER32, found.transmit_bytes & 0xFFFFFFFF),
-        (at(IF_ENTRY, 17, n), ber.COUNTER32, found.transmit_packets & 0xFFFFFFFF),
-        (at(IF_ENTRY, 19, n), ber.COUNTER32, found.transmit_discards & 0xFFFFFFFF),
-        (at(IF_ENTRY, 20, n), ber.COUNTER32, found.transmit_errors & 0xFFFFFFFF),
-        (at(IFX_ENTRY, 6, n), ber.COUNTER64, found.receive_bytes),
-        (at(IFX_ENTRY, 7, n), ber.COUNTER64, received),
-        (at(IFX_ENTRY, 10, n), ber.COUNTER64, found.transmit_bytes),
-        (at(IFX_ENTRY, 11, n), ber.COUNTER64, found.transmit_packets),
+        (names[0], ber.COUNTER32, found.receive_bytes & 0xFFFFFFFF),
+        (names[1], ber.COUNTER32, received & 0xFFFFFFFF),
+        (names[2], ber.COUNTER32, found.receive_discards & 0xFFFFFFFF),
+        (names[3], ber.COUNTER32, found.receive_errors & 0xFFFFFFFF),
+        (names[4], ber.COUNTER32, found.transmit_bytes & 0xFFFFFFFF),
+        (names[5], ber.COUNTER32, found.transmit_packets & 0xFFFFFFFF),
+        (names[6], ber.COUNTER32, found.transmit_discards & 0xFFFFFFFF),
+        (names[7], ber.COUNTER32, found.transmit_errors & 0xFFFFFFFF),
+        (names[8], ber.COUNTER64, found.receive_bytes),
+        (names[9], ber.COUNTER64, received),
+        (names[10], ber.COUNTER64, found.transmit_bytes),
+        (names[11], ber.COUNTER64, found.transmit_packets),
     ]
     if found.receive_multicast is not None:
-        rows.append((at(IFX_ENTRY, 2, n), ber.COUNTER32, multicast & 0xFFFFFFFF))
-        rows.append((at(IFX_ENTRY, 8, n), ber.COUNTER64, multicast))
+        rows.append((names[12], ber.COUNTER32, multicast & 0xFFFFFFFF))
+        rows.append((names[13], ber.COUNTER64, multicast))
     return rows
+
+
+@lru_cache(maxsize=512)
+def _counter_names(n: int) -> tuple[OID, ...]:
+    """The instances of `_counters`, looked up together since they are read most often."""
+    columns = [(IF_ENTRY, column) for column in (10, 11, 13, 14, 16, 17, 19, 20)]
+    columns += [(IFX_ENTRY, column) for column in (6, 7, 10, 11, 2, 8)]
+    return tuple(at(entry, column, n) for entry, column in columns)
 
 
 def date_and_time(seconds: float) -> bytes:

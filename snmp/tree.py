@@ -220,7 +220,7 @@ class Group:
     be encoded is left out, and if `read` fails the whole group is, until it is asked for again; both are logged when they begin.
     """
 
-    __slots__ = ("_encoded", "_fresh_until", "_order", "_trouble", "name", "names", "read", "readings", "ttl", "values")
+    __slots__ = ("_fresh_until", "_places", "_rows", "_trouble", "name", "names", "read", "readings", "ttl", "values")
 
     def __init__(self, name: str, read: Callable[[], Iterable[Row]], ttl: float = 2.0) -> None:
         self.name = name
@@ -231,8 +231,8 @@ class Group:
         self.values: list[bytes] = []
         self.readings = 0
         """How often it was read."""
-        self._order: list[OID] = []
-        self._encoded: dict[OID, tuple[int, ber.Value, bytes]] = {}
+        self._rows: list[tuple[OID, int, ber.Value, bytes]] = []
+        self._places: list[int] = []
         self._fresh_until = float("-inf")
         self._trouble = ""
 
@@ -242,21 +242,26 @@ class Group:
 
     def refresh(self, now: float) -> None:
         """Read again."""
-        encoded: dict[OID, tuple[int, ber.Value, bytes]] = {}
-        trouble = ""
+        # Readers give their rows in the same order nearly always: then each is compared with the last one in its place, and
+        # nothing is looked up or sorted.
+        last, moved, trouble = self._rows, False, ""
+        rows: list[tuple[OID, int, ber.Value, bytes]] = []
         try:
             for name, tag, value in self.read():
-                last = self._encoded.get(name)
-                if last is not None and last[0] == tag and last[1] == value:
-                    encoded[name] = last
+                before = last[len(rows)] if len(rows) < len(last) else None
+                if before is None or before[0] != name:
+                    moved = True
+                elif before[1] == tag and before[2] == value:
+                    rows.append(before)
                     continue
                 try:
-                    ber.encode_oid(name)
-                    encoded[name] = tag, value, ber.encode_value(tag, value)
+                    if moved:
+                        ber.encode_oid(name)
+                    rows.append((name, tag, value, ber.encode_value(tag, value)))
                 except EncodeError as e:
                     trouble = f"{name} is left out: {e}"
         except Exception as e:  # whatever a reader of the machine's state stumbles over, the other groups are served
-            encoded.clear()
+            rows = []
             trouble = f"not readable: {type(e).__name__}: {e}"
         if trouble and not self._trouble:
             # Imported when there is something to say: an agent in health goes without its memory.
@@ -265,15 +270,14 @@ class Group:
             logging.getLogger(__name__).warning("objects of group %s: %s", self.name, trouble)
         self._trouble = trouble
         self._fresh_until = now + self.ttl
-        # Readers give their rows in the same order nearly always: then nothing needs sorting.
-        order = list(encoded)
-        if order != self._order:
-            self._order = order
-            names = sorted(encoded)
+        self._rows = rows
+        if moved or len(rows) != len(last):
+            places = {row[0]: place for place, row in enumerate(rows)}
+            names = sorted(places)
             if names != self.names:
                 self.names = names
-        self.values = [encoded[name][2] for name in self.names]
-        self._encoded = encoded
+            self._places = [places[name] for name in names]
+        self.values = [rows[place][3] for place in self._places]
         self.readings += 1
 
 
