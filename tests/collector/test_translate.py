@@ -311,6 +311,17 @@ def test_memory(tmp_path: Path) -> None:
     assert not found.ignored
 
 
+def test_memory_without_size(tmp_path: Path) -> None:
+    """Where a device tells what is used and what is free, its size is the sum; the sample keeps following its cell."""
+    profile = made(tmp_path, "memory: [{name: RAM, used: one, free: free, unit: KiB}]")
+    rows = ((f"{LAKE_SCALAR}.6.0", ber.INTEGER, 700), (f"{LAKE_SCALAR}.2.0", ber.INTEGER, 300))
+    found = translate(profile, cells(*rows, profile=profile))
+    assert found.facts.memory == (Storage("RAM", 1024000, 716800),)
+    assert sample(found, "haidang_memory_used_bytes").cell == OID.parse(f"{LAKE_SCALAR}.6.0")
+    found = translate(profile, cells(rows[0], profile=profile))
+    assert found.facts.memory == (Storage("RAM", None, 716800),)
+
+
 def test_used_percent_and_units(tmp_path: Path) -> None:
     """A share of a size, degrees Fahrenheit and readings in texts become base units."""
     profile = made(
