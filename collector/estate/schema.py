@@ -200,3 +200,22 @@ DISCOVERY = Table(
     Column("done", Text, nullable=False, comment="the addresses done with, as config.ranges.Spans dumps them"),
 )
 """The last run of discovery in each unit, and how far it came."""
+
+LINK = Table(
+    "link",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("device_id", ID, ForeignKey("device.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("port", Text, nullable=False, comment="empty: not known"),
+    Column("remote_id", ID, ForeignKey("device.id", ondelete="CASCADE"), index=True, comment="null: a stranger"),
+    Column("remote_port", Text, nullable=False, comment="empty: not known"),
+    Column("name", Text, nullable=False, comment="what the remote end calls itself, or a stranger's address"),
+    Column("how", Text, nullable=False, comment="lldp, cdp, mndp, forwarding or arp"),
+    Column("via", Text, nullable=False, comment="what stands between; empty: nothing"),
+    Column("vlan", Integer),
+    Column("first_seen", Double, nullable=False),
+    Column("last_seen", Double, nullable=False),
+    Column("ended", Double, comment="when the remote end was seen elsewhere, or given up; null: it is there as far as is known"),
+    sqlite_autoincrement=True,
+)
+"""What hangs on what: cables between devices, and the switch port each machine sits on."""
