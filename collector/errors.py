@@ -13,3 +13,7 @@ class InventoryError(CollectorError):
 
 class IdentityError(CollectorError):
     """A machine that is not known, or a merge, split or undo that cannot be done."""
+
+
+class DiscoveryError(CollectorError):
+    """A discovery that is under way already, or a candidate that cannot be accepted, rejected or forgotten."""

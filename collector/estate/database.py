@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,26 @@ def connect(url: str) -> Engine:
 def writing(engine: Engine) -> Any:
     """A transaction that writes: on SQLite it takes the write lock at once, so that it cannot fail half-way for it."""
     return engine.execution_options(writing=True).begin()
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that reads; raises InventoryError."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise InventoryError(f"cannot read the inventory: {reason(error)}") from error
+
+
+@contextmanager
+def changing(engine: Engine) -> Iterator[Connection]:
+    """The same as `writing`; raises InventoryError."""
+    try:
+        with writing(engine) as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise InventoryError(f"cannot write the inventory: {reason(error)}") from error
 
 
 def migrate(connection: Connection) -> None:

@@ -52,10 +52,10 @@ def place(device: Device) -> dict[str, str]:
 
 def flatten(facts: Facts) -> dict[str, str | None]:
     """The lasting facts of a reading. What the device does not say at all is not in it."""
-    return {_clean(path): value if value is None else _clean(value) for path, value in _flatten(facts).items()}
+    return {clean(path): value if value is None else clean(value) for path, value in _flatten(facts).items()}
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """The text as every database takes it: PostgreSQL knows no NUL, and UTF-8 no lone surrogates."""
     return text if text.isprintable() else text.replace("\0", "").encode(errors="replace").decode()
 
