@@ -14,7 +14,7 @@ from snmp.usm import User
 
 from ..model import Outcome
 
-WINDOW = 4
+WINDOW = 6
 """Requests under way to one device; the client's pacing spreads them over the line."""
 WHO = Request(message.GET, message.encode_names([OID((1, 3, 6, 1, 2, 1, 1, 2, 0))]))
 """sysObjectID: the plainest question there is."""

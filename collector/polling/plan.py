@@ -107,6 +107,11 @@ class Plan:
         """The device's sysUpTime when it was last read, hundredths of a second; 0: it has none."""
         return self._ticks
 
+    @property
+    def settled(self) -> bool:
+        """Has it understood a poll?"""
+        return self._program is not None
+
     def values(self, bodies: Sequence[bytes]) -> Sequence[Number] | None:
         """The block's values when every answer has the layout of the last ones, else None."""
         if self._program is None:

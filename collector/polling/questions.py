@@ -76,8 +76,8 @@ def ask_for(cells: Cells, manner: Manner = MANNERS[0], *, v1: bool = False) -> I
                     points.append(_Point(before, column + index, _size(cells[column][index]), column))
                     before = column + index
             continue
-        for first in range(0, len(columns), manner.columns):
-            blocks += _chop(cells, columns[first : first + manner.columns], indexes, manner)
+        for some in _side_by_side(cells, columns, indexes, manner):
+            blocks += _chop(cells, some, indexes, manner)
     if not by_name and manner.mixed:
         _dissolve(cells, blocks, points, manner)
     points.sort(key=lambda point: point.before)
@@ -185,6 +185,25 @@ def _alike(cells: Cells) -> Mapping[tuple[tuple[int, ...], ...], list[OID]]:
         if cells[column]:
             out.setdefault(tuple(sorted(cells[column])), []).append(column)
     return out
+
+
+def _side_by_side(
+    cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ...], ...], manner: Manner
+) -> Iterator[list[OID]]:
+    """Groups of columns that an answer holds with all their rows: a request names each column once, so the fewer requests
+    a column needs the shorter they are. A column that is too long for one answer stands alone."""
+    group: list[OID] = []
+    room, places = manner.octets, manner.objects
+    for column in columns:
+        size = sum(_size(cells[column][index]) for index in indexes)
+        if group and (size > room or len(indexes) > places or len(group) >= manner.columns):
+            yield group
+            group, room, places = [], manner.octets, manner.objects
+        group.append(column)
+        room -= size
+        places -= len(indexes)
+    if group:
+        yield group
 
 
 def _chop(cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ...], ...], manner: Manner) -> Iterator[_Block]:

@@ -28,6 +28,8 @@ from .questions import SECURED
 
 log = logging.getLogger(__name__)
 
+LOOK_AGAIN = (30.0, 300.0)
+"""Seconds after which a device whose ports changed their state is learnt again."""
 RELEARN = 3600.0
 """Seconds after which names and rows are learnt again, give or take a tenth so that not all are at once."""
 LEARN_WITHIN = 300.0
@@ -219,6 +221,7 @@ class Asking:
                     watch.relearn = 0.0  # perhaps only what it is asked
                 return Result(reading.outcome, str(reading.error))
             self._weigh(watch, reading)
+            settled = plan.settled
             try:
                 block, facts = self._read(watch, plan, reading, fresh is not None)
             except TableChanged as e:
@@ -236,6 +239,9 @@ class Asking:
             result = Result(reading.outcome, said, block, facts, reading.duration)
             if fresh is not None:
                 self._keep(watch)
+            elif facts is not None and settled:
+                # a port went up or down: what is asked about hourly, as its speed, may be another now
+                watch.relearn = min(watch.relearn, self.client.loop.time() + random.uniform(*LOOK_AGAIN))
             if reading.retries and reading.duration > UNSURE and plan.ticks:
                 self._confirm(watch, plan, done, result)
                 return None

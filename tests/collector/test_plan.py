@@ -195,11 +195,7 @@ def mutations(draw: st.DrawFn) -> tuple[Rows, Rows]:
     names = sorted(after)
     for name in draw(st.lists(st.sampled_from(names), max_size=8)):
         tag, value = after.get(name, (ber.NULL, None))
-        if name[:-1] in ((*IF, 5), (*IFX, 15)):  # a port's two speeds always agree: one of them is not even asked
-            if (*IF, 5, name[-1]) in after and (*IFX, 15, name[-1]) in after:
-                after[IF + (5, name[-1])] = (ber.GAUGE32, 1_000_000_000)
-                after[IFX + (15, name[-1])] = (ber.GAUGE32, 1000)
-        elif isinstance(value, int) and name != UPTIME:
+        if isinstance(value, int) and name != UPTIME and name in polled_names(before):
             after[name] = (tag, draw(NUMBERS) & 0x7FFFFFFF if tag == ber.INTEGER else draw(NUMBERS))
     for name in draw(st.lists(st.sampled_from(names), max_size=2)):
         if name in polled_names(before):
