@@ -45,6 +45,11 @@ def open_credential(credential: Credential) -> Community | User:
     return Community(credential.community.reveal().encode(), version)
 
 
+def budget(unit: UnitSettings) -> tuple[float, float]:
+    """What of a unit's line may be used, both directions together: packets and bytes a second, 0 for no limit."""
+    return unit.packets_per_second, unit.bandwidth / 8 * BYTES_SHARE if unit.bandwidth else 0.0
+
+
 class Remember:
     """A sink that writes what changes into the inventory."""
 
@@ -106,13 +111,16 @@ class Service:
     def _arrange_lines(self, units: Mapping[str, UnitSettings]) -> None:
         before, self._lines = self._lines, {}
         for unit in units.values():
-            budget = unit.packets_per_second, unit.bandwidth / 8 * BYTES_SHARE if unit.bandwidth else 0.0
             line = before.get(unit.id)
             if line is None:
-                line = Line(*budget, self.client.loop.time)
+                line = Line(*budget(unit), self.client.loop.time)
             else:
-                line.settle(*budget)
+                line.settle(*budget(unit))
             self._lines[unit.id] = line
+
+    def line(self, unit: str) -> Line:
+        """The line of a unit of the settings, for whoever else asks something over there."""
+        return self._lines[unit]
 
     def _watch(self, device: Device, old: Watch | None) -> Watch:
         """The watch for a device of the settings: the one it had, where it is the same device asked in the same way."""

@@ -104,11 +104,12 @@ async def learn(
     name: str = "",
     bearing: Bearing | None = None,
     first: Sequence[VarBind] = (),
+    at_once: int = TABLES_AT_ONCE,
 ) -> Learnt:
     """Find out what a device is and walk what its profile (or the one named) asks for; raises SnmpError.
 
-    `first` is what it answered to GREETING already, if it did. A table that cannot be read is left out and said in `missed`;
-    the rest goes on.
+    `first` is what it answered to GREETING already, if it did; `at_once`: tables walked side by side. A table that cannot be
+    read is left out and said in `missed`; the rest goes on.
     """
     bearing = bearing or Bearing()
     if [binding.oid for binding in first] != GREETING:
@@ -124,11 +125,11 @@ async def learn(
     present = await _present(client, target, roots)
     groups = [[c for c in table.columns if OID(c[:-1]) in present] for table in profile.tables]
     problems: list[str] = []
-    rows = await _tables(client, target, groups, bearing, problems)
+    rows = await _tables(client, target, groups, bearing, problems, at_once)
     if bearing.manner.bulk and not session.is_v1(target) and not await confirm(client, target, rows):
         # it hides rows from those who ask for many (or the table moved while it was walked)
         singly, problems = Bearing(BY_NAME), []
-        again = await _tables(client, target, groups, singly, problems)
+        again = await _tables(client, target, groups, singly, problems, at_once)
         if {column: some.keys() for column, some in again.items()} != {column: some.keys() for column, some in rows.items()}:
             rows, bearing.rung = again, max(bearing.rung, singly.rung)
     cells.update((column, found) for column, found in rows.items() if found)
@@ -136,10 +137,10 @@ async def learn(
 
 
 async def _tables(
-    client: Client, target: Target, groups: Sequence[Sequence[OID]], bearing: Bearing, problems: list[str]
+    client: Client, target: Target, groups: Sequence[Sequence[OID]], bearing: Bearing, problems: list[str], at_once: int
 ) -> Rows:
     """Walk tables, a few side by side; what cannot be read is said in `problems`, but that the device is gone is raised."""
-    turn = asyncio.Semaphore(TABLES_AT_ONCE)
+    turn = asyncio.Semaphore(at_once)
     rows: Rows = {}
 
     async def walk(some: Sequence[OID]) -> None:

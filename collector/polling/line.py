@@ -45,6 +45,11 @@ class Line:
         self._bytes_due = octets + size * self._byte
         return max(packets, octets) - now - self.burst
 
+    @property
+    def backlog(self) -> float:
+        """Seconds that a message booked now would wait, 0 or less for none."""
+        return max(self._packets_due, self._bytes_due) - self._clock() - self.burst
+
     def carried(self, size: int) -> None:
         """Book an answer of so many octets, after the fact."""
         size += HEADERS
