@@ -208,6 +208,10 @@ class Survey:
     """Port -> the VLAN of its untagged frames."""
     bundles: Mapping[str, str] = field(default_factory=dict)
     """Port -> the aggregate it is a member of."""
+    able: Mapping[str, int] = field(default_factory=dict)
+    """Port -> bits a second it can at most."""
+    offered: Mapping[str, int] = field(default_factory=dict)
+    """Port -> bits a second that the other end of its cable says it can at most."""
     missed: str = ""
 
 

@@ -43,7 +43,7 @@ def lldp(rows: Rows, ports: Ports, base: Mapping[int, str]) -> tuple[list[Beside
     for index in dict.fromkeys((*chassis, *name)):
         if len(index) != 3:
             continue
-        port = _local(index[1], rows, ports, base)
+        port = local_port(index[1], rows, ports, base)
         if not port:
             lost += 1
             continue
@@ -62,7 +62,7 @@ def lldp(rows: Rows, ports: Ports, base: Mapping[int, str]) -> tuple[list[Beside
     return found, lost
 
 
-def _local(number: int, rows: Rows, ports: Ports, base: Mapping[int, str]) -> str:
+def local_port(number: int, rows: Rows, ports: Ports, base: Mapping[int, str]) -> str:
     """The interface behind a local port number, which is no ifIndex: by what the device calls it, else as a bridge port."""
     subtypes, ids, texts = (rows.get(column, {}) for column in LOCAL)
     at = (number,)

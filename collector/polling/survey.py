@@ -15,7 +15,7 @@ from snmp.usm import User
 
 from ..estate.portnames import Ports
 from ..model import Heard, Interface, Survey
-from . import adjacency, bridge
+from . import adjacency, bridge, negotiation
 from .bridge import Entries
 
 KINDS = frozenset(("switch", "router", "firewall", "wireless"))
@@ -41,6 +41,9 @@ _TABLES: tuple[tuple[OID, ...], ...] = (
     (bridge.AGGREGATE,),
     OLD_ARP,
     ARP,
+    negotiation.MAU,
+    (negotiation.LLDP_LOCAL,),
+    (negotiation.LLDP_REMOTE,),
     adjacency.LOCAL,
     adjacency.REMOTE,
     (adjacency.MANAGED,),
@@ -72,6 +75,7 @@ async def survey(
         asking.missed.append(f"{lost} LLDP neighbours at ports that cannot be told")
     trunks, access = bridge.tagged(rows, base)
     cisco_trunks, cisco_access = bridge.cisco_ports(rows, names)
+    able, offered = negotiation.limits(rows, names, lambda number: adjacency.local_port(number, rows, ports, base))
     own = {bridge.mac_of(b.value) for b in scalars if isinstance(b.value, bytes)}
     return Survey(
         device,
@@ -84,6 +88,8 @@ async def survey(
         trunks=trunks | cisco_trunks,
         vlans={**access, **cisco_access},
         bundles=bridge.bundles(rows, names),
+        able=able,
+        offered=offered,
         missed="; ".join(asking.missed),
     )
 

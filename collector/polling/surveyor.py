@@ -1,0 +1,268 @@
+"""Who surveys: each unit about once an hour and on command, on its own paced line, and what comes of it is kept and told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from snmp.client import Client
+from snmp.table import Bearing
+
+from ..errors import CollectorError
+from ..estate.directory import Node, node
+from ..estate.links import Kept, Links
+from ..estate.ports import Flaw, Flawed, Port, Standing, flaws, standings
+from ..estate.topology import Topology, parents, recover
+from ..model import Block, Device, Facts, Link, Outcome, Series, State, Status, Survey
+from .ask import attempt
+from .learn import Learners
+from .survey import KINDS, survey
+from .watch import Watch
+
+log = logging.getLogger(__name__)
+
+EVERY = 3600.0
+"""Seconds between two surveys of a unit, give or take a tenth."""
+SOON = (20.0, 120.0)
+"""Seconds after a unit's first cycle within which it is surveyed first."""
+AT_ONCE = 4
+"""Units surveyed side by side."""
+WITHIN = 300.0
+"""Seconds in which one device's survey must end."""
+KEPT = 3 * EVERY
+"""Seconds for which the survey of a device stands that does not answer any more."""
+
+Sample = tuple[Series, float]
+_ANSWERING = (State.UP, State.PARTIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A unit's topology as it is known after a survey: the links that stand, who hangs on whom, and what is wrong."""
+
+    unit: str
+    time: float
+    root: str = ""
+    links: tuple[Kept, ...] = ()
+    shared: Mapping[str, tuple[str, ...]] | None = None
+    parents: Mapping[str, str] | None = None
+    flaws: tuple[Flawed, ...] = ()
+
+
+class Surveyor:
+    """A sink that learns whom to survey, and has it done. `watch` gives the watch of a device; `drawn` takes each picture.
+
+    Lives on one event loop; what is worked out and kept, is so in a thread beside it.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        watch: Callable[[str], Watch | None],
+        links: Links,
+        drawn: Callable[[Picture], None],
+        every: float = EVERY,
+    ) -> None:
+        self._client = client
+        self._watch = watch
+        self._links = links
+        self._drawn = drawn
+        self._every = every
+        self._nodes: dict[str, Node] = {}
+        self._owners: dict[str, str] = {}
+        self._units: dict[str, set[str]] = {}
+        self._blocks: dict[str, Block] = {}
+        self._answering: set[str] = set()
+        self._surveys: dict[str, Survey] = {}
+        self._missed: dict[str, str] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._turns = Learners(AT_ONCE)
+
+    # -- the sink
+
+    def polled(self, device: Device, status: Status, block: Block | None) -> None:
+        """A poll ended."""
+        (self._answering.add if status.state in _ANSWERING else self._answering.discard)(device.id)
+        if block is not None:
+            self._blocks[device.id] = block
+        else:
+            self._blocks.pop(device.id, None)
+
+    def described(self, device: Device, facts: Facts) -> None:
+        """The device's facts were read anew."""
+        self._forget(device.id)
+        one = node(device, facts)
+        if one.kind not in KINDS:
+            one = replace(one, interfaces=tuple(port for port in one.interfaces if port.mac))
+        self._nodes[device.id] = one
+        self._units.setdefault(device.unit, set()).add(device.id)
+        self._owners.update((port.mac, device.id) for port in one.interfaces if port.mac)
+
+    def cycled(self, unit: str) -> None:
+        """A unit's devices were asked once: after the first time its surveys begin."""
+        if unit not in self._timers and self._units.get(unit):
+            self._plan(unit, random.uniform(*SOON) * min(1.0, self._every / EVERY))
+
+    def forgotten(self, device: Device) -> None:
+        """The device was taken out of the settings."""
+        self._forget(device.id)
+        self._blocks.pop(device.id, None)
+        self._surveys.pop(device.id, None)
+        self._missed.pop(device.id, None)
+        self._answering.discard(device.id)
+
+    def _forget(self, id: str) -> None:
+        before = self._nodes.pop(id, None)
+        if before is not None:
+            self._units[before.unit].discard(id)
+            for port in before.interfaces:
+                if self._owners.get(port.mac) == id:
+                    del self._owners[port.mac]
+
+    # -- surveys
+
+    def _plan(self, unit: str, wait: float) -> None:
+        self._timers[unit] = self._client.loop.call_later(wait, self._due, unit)
+
+    def _due(self, unit: str) -> None:
+        if not self._units.get(unit):
+            del self._timers[unit]  # the unit is gone
+            return
+        self._plan(unit, self._every * random.uniform(0.9, 1.1))
+        self._turns.add(lambda: self._turn(unit))
+
+    async def _turn(self, unit: str) -> None:
+        await self.survey(unit)
+
+    async def survey(self, unit: str) -> Picture:
+        """Survey a unit now, one device after another."""
+        asked = [id for id in sorted(self._units.get(unit, ())) if self._worth_asking(id) and await self._ask(id)]
+        now = time.time()
+        nodes, surveys = self._scope(unit, now)
+        blocks = {one.id: self._blocks[one.id] for one in nodes if one.id in self._blocks}
+        work = _Work(unit, now, nodes, surveys, asked, frozenset(self._answering & blocks.keys()), blocks)
+        try:
+            picture = await asyncio.to_thread(work.done, self._links)
+        except CollectorError as error:
+            log.warning("topology not kept unit=%s reason=%r", unit, str(error))
+            picture = Picture(unit, now)
+        else:
+            self._drawn(picture)
+        return picture
+
+    def _worth_asking(self, id: str) -> bool:
+        one = self._nodes.get(id)  # gone since, perhaps: surveys take their time
+        return one is not None and one.kind in KINDS and id in self._answering
+
+    async def _ask(self, id: str) -> bool:
+        """Survey one device; False when it did not answer."""
+        watch, one = self._watch(id), self._nodes[id]
+        if watch is None:
+            return False
+        bearing = Bearing(watch.bearing.rung)
+        try:
+            async with asyncio.timeout(WITHIN):
+                found, outcome, said = await attempt(survey(self._client, watch.target, id, one.interfaces, bearing))
+        except TimeoutError:
+            found, outcome, said = None, Outcome.TIMEOUT, f"not done within {WITHIN:g} s"
+        missed = said if found is None else found.missed
+        if missed != self._missed.get(id, ""):
+            self._missed[id] = missed
+            if missed:
+                log.info("survey incomplete device=%s outcome=%s reason=%r", id, outcome, missed)
+        if found is None:
+            return False
+        self._surveys[id] = found
+        return True
+
+    def _scope(self, unit: str, now: float) -> tuple[list[Node], list[Survey]]:
+        """The unit's devices, and those of other units that its switches hear; with the surveys that still stand."""
+        ids = set(self._units.get(unit, ()))
+        fresh = {id: one for id, one in self._surveys.items() if now - one.time < KEPT and id in self._nodes}
+        heard = {mac for id in ids if id in fresh for mac, _, _ in fresh[id].heard}
+        guests = {self._owners[mac] for mac in heard if mac in self._owners} - ids
+        every = sorted(ids | guests)
+        return [self._nodes[id] for id in every], [fresh[id] for id in every if id in fresh]
+
+    def stop(self) -> None:
+        """Survey nothing more."""
+        self._turns.close()
+        for timer in self._timers.values():
+            timer.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What follows from a unit's surveys."""
+
+    unit: str
+    now: float
+    nodes: Sequence[Node]
+    surveys: Sequence[Survey]
+    asked: Sequence[str]
+    answering: Collection[str]
+    blocks: Mapping[str, Block]
+
+    def done(self, links: Links) -> Picture:
+        """Work it out and keep it; raises InventoryError."""
+        topology = recover(self.nodes, self.surveys, self.unit)
+        links.keep(topology.links, self.asked, self.now)
+        told = {one.device: one for one in self.surveys}
+        ports = {
+            (id, port): standing for id, block in self.blocks.items() for port, standing in standings(block, told.get(id)).items()
+        }
+        return picture(self.unit, self.now, topology, links, self.nodes, ports, self.answering)
+
+
+def picture(
+    unit: str,
+    now: float,
+    topology: Topology,
+    links: Links,
+    nodes: Sequence[Node],
+    ports: Mapping[Port, Standing],
+    answering: Collection[str],
+) -> Picture:
+    """A unit's links as they are kept, and what follows from them; raises InventoryError."""
+    home = {one.id for one in nodes if one.unit == unit}
+    standing = links.standing(home)
+    own = {port: found for port, found in ports.items() if port[0] in home}
+    past = links.speeds(home)
+    wrong = [one for one in flaws(standing, ports, past, answering, now) if (one.device, one.port) in own]
+    hanging = parents(kept.link for kept in standing)
+    return Picture(unit, now, topology.root, tuple(standing), topology.shared, hanging, tuple(wrong))
+
+
+def samples(drawn: Picture) -> list[Sample]:
+    """A picture as metrics."""
+    found: dict[Series, float] = {
+        Series("haidang_unit_survey_timestamp_seconds", (("unit", drawn.unit),)): drawn.time,
+    }
+    count: dict[tuple[str, str], int] = {}
+    for link, _, _, _ in drawn.links:
+        if link.port:
+            count[link.device, link.port] = count.get((link.device, link.port), 0) + 1
+        if link.remote:
+            found[_link_series(link)] = 1
+    for (device, port), machines in count.items():
+        found[Series("haidang_port_machines", (("device", device), ("interface", port)))] = machines
+    for one in drawn.flaws:
+        where = (("device", one.device), ("interface", one.port))
+        found[Series("haidang_port_degraded", (*where, ("reason", one.flaw.value)))] = 1
+        if one.flaw not in (Flaw.HALF, Flaw.MISMATCH):
+            found[Series("haidang_port_expected_bytes_per_second", where)] = one.expected / 8
+    return list(found.items())
+
+
+def _link_series(link: Link) -> Series:
+    return Series(
+        "haidang_link_info",
+        (
+            ("device", link.device), ("interface", link.port), ("remote_device", link.remote),
+            ("remote_interface", link.remote_port), ("protocol", link.how),
+        ),
+    )  # fmt: skip
