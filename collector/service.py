@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from config.profiles import Profiles
 from config.settings import Credential, Settings
@@ -19,10 +19,12 @@ from snmp.session import is_v1
 from snmp.usm import User
 
 from .estate.inventory import Inventory
+from .estate.links import Links
 from .model import Block, Device, Facts, Sink, Status, Unit
 from .polling.line import Line
 from .polling.plan import Plan
 from .polling.schedule import Cycle, Tally
+from .polling.surveyor import Picture, Surveyor
 from .polling.watch import Asking, Watch, restore
 
 log = logging.getLogger(__name__)
@@ -72,13 +74,23 @@ class Remember:
 class Service:
     """Polls what the settings name. Made on the event loop it runs on."""
 
-    def __init__(self, settings: Settings, profiles: Profiles, inventory: Inventory, sinks: Sequence[Sink]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        profiles: Profiles,
+        inventory: Inventory,
+        sinks: Sequence[Sink],
+        drawn: Callable[[Picture], None] = lambda _: None,
+    ) -> None:
+        """`drawn` takes each unit's topology whenever it was worked out anew."""
         self.inventory = inventory
         self.client = Client()
+        self._drawn = drawn
+        self.surveyor = Surveyor(self.client, lambda id: self.watches.get(id), Links(inventory.engine), self._draw)
         self.tally = Tally()
         self.watches: dict[str, Watch] = {}
         self.cycles: dict[str, Cycle] = {}
-        self._sinks = (*sinks, Remember(inventory))
+        self._sinks = (*sinks, Remember(inventory), self.surveyor)
         self._asking = Asking(self.client, profiles, learnt=self._learnt)
         self._lines: dict[str, Line] = {}
         self._settings = settings
@@ -199,6 +211,11 @@ class Service:
                 watch.spared = 0
         self._names[name] = address
 
+    def _draw(self, picture: Picture) -> None:
+        if (cycle := self.cycles.get(picture.unit)) is not None:
+            cycle.parents = picture.parents
+        self._drawn(picture)
+
     def _learnt(self, watch: Watch) -> None:
         if watch.plan is not None and not watch.gone:
             self.inventory.save_plan(watch.device.id, watch.plan.dump(time.time()))
@@ -276,6 +293,7 @@ class Service:
         if self._resolving is not None:
             self._resolving.cancel()
         self._asking.close()
+        self.surveyor.stop()
         self.client.close()
 
 

@@ -88,6 +88,17 @@ _METRICS = (
     _metric("haidang_unit_retries_total", "Messages to the unit's devices repeated because no answer came in time.", "unit"),
     _metric("haidang_unit_sent_bytes_total", "Bytes sent over the unit's line, IP headers included.", "unit"),
     _metric("haidang_unit_received_bytes_total", "Bytes received over the unit's line, IP headers included.", "unit"),
+    # What hangs on what (surveys of switches and routers).
+    _metric("haidang_link_info", "What hangs on the interface, by LLDP, CDP, MNDP, forwarding tables or ARP.",
+            "device", "interface", "remote_device", "remote_interface", "protocol"),
+    _metric("haidang_port_machines", "Machines known to hang on the interface, strangers included; several on one share a "
+            "switch that cannot be asked.", "device", "interface"),
+    _metric("haidang_port_degraded", "Whether the interface runs worse than it did (past), than both ends can (allowed), than "
+            "the other end says (peer), or not full duplex.", "device", "interface", "reason"),
+    _metric("haidang_port_expected_bytes_per_second", "Speed that a degraded interface should have; 125000000 is 1 Gbit/s.",
+            "device", "interface"),
+    _metric("haidang_unit_survey_timestamp_seconds", "When the unit's switches and routers were last asked what hangs on them.",
+            "unit"),
     # The device itself.
     _polled("haidang_device_uptime_seconds", "Time since the device's management restarted."),
     _polled("haidang_host_uptime_seconds", "Time since the host's operating system started."),

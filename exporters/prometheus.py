@@ -8,13 +8,16 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from collector.model import Block, Device, Facts, Interface, State, Status, Unit
+from collector.model import Block, Device, Facts, Interface, Series, State, Status, Unit
+from config.catalogue import CATALOGUE
 
 from .page import HEADERS, Page, compose, deflate, join
 from .text import ORDER, Templates, line, pairs, stamp
 
 log = logging.getLogger(__name__)
 
+WRAP = 2**53
+"""The first integer after which a double, and so Prometheus, leaves some out (IEEE 754)."""
 LARGEST = 100_000
 """Samples a page that Prometheus scrapes should stay under."""
 
@@ -65,10 +68,11 @@ class Known:
 class Office:
     """One unit: its devices by id, and its page."""
 
-    __slots__ = ("devices", "label", "page", "samples", "states", "unit", "values")
+    __slots__ = ("devices", "label", "page", "samples", "states", "told", "unit", "values")
 
     def __init__(self, unit: Unit) -> None:
         self.devices: dict[str, Known] = {}
+        self.told: dict[int, bytes] = {}
         self.states: Counter[State] = Counter()
         self.page: Page | None = None
         self.samples = self.values = 0
@@ -92,8 +96,8 @@ class Pages:
 
     A block must not change once it was handed over: it is rendered when its unit's page is put together. `timestamps` says, for
     all units or for one by its id, whether polled values bear their time: a unit polled more seldom than every five minutes had
-    better not, for Prometheus shows nothing older. `unit_numbers` gives, for a unit's id, further catalogue metrics with the one
-    label `unit`, by name.
+    better not, for Prometheus shows nothing older. With `wrap_counters` counters begin anew at 2^53. `unit_numbers` gives, for
+    a unit's id, further catalogue metrics with the one label `unit`, by name.
     """
 
     def __init__(
@@ -102,10 +106,12 @@ class Pages:
         devices: Iterable[Device] = (),
         *,
         timestamps: bool | Callable[[str], bool] = True,
+        wrap_counters: bool = False,
         unit_numbers: Callable[[str], Mapping[str, float]] | None = None,
     ) -> None:
         self.offices: dict[str, Office] = {}
         self._timestamps = timestamps if callable(timestamps) else lambda unit: timestamps
+        self._wrap_counters = wrap_counters
         self._unit_numbers = unit_numbers
         self._known: dict[str, Known] = {}
         self._templates = Templates()
@@ -188,6 +194,17 @@ class Pages:
         if (known := self._known.pop(device.id, None)) is not None:
             self._remove(known)
 
+    def tell(self, unit: str, samples: Iterable[tuple[Series, float]]) -> None:
+        """Further samples of a unit's page, with all their labels and without times, until told anew."""
+        office = self.offices.get(unit)
+        if office is None:
+            return
+        families: _Families = defaultdict(list)
+        for series, value in samples:
+            families[ORDER[series.metric]].append(line(series.metric, series.labels, value))
+        office.told = {family: b"".join(lines) for family, lines in families.items()}
+        self._renew(unit)
+
     @property
     def busy(self) -> bool:
         """Are there pages still to be put together?"""
@@ -238,6 +255,8 @@ class Pages:
                 yield
         office.states = states
         self._add_unit(families, office)
+        for family, lines in office.told.items():
+            families[family].append(lines)
         made = yield from compose(families)
         if self.offices.get(unit) is office:
             samples = values + len(office.devices) * _OWN
@@ -259,8 +278,9 @@ class Pages:
             known.last = block.time
             end = stamp(block.time)
         template = self._templates.of(block.layout)
+        values = _wrapped(block) if self._wrap_counters else block.values
         try:
-            segments = template.render(known.label, block.values, end)
+            segments = template.render(known.label, values, end)
         except (ValueError, TypeError) as error:
             log.error("values of device %s cannot be rendered: %s", known.device.id, error)
             known.block = None
@@ -321,6 +341,14 @@ class Pages:
 
     def _ready(self) -> list[Page]:
         return [office.page for office in self.offices.values() if office.page is not None]
+
+
+def _wrapped(block: Block) -> list[int | float]:
+    """The values with counters counting from 0 again where a double can no longer tell two numbers apart."""
+    return [
+        value % WRAP if value >= WRAP and CATALOGUE[series.metric].type == "counter" else value
+        for series, value in zip(block.layout.series, block.values, strict=True)
+    ]
 
 
 def _add_own(families: _Families, known: Known, unit: bytes) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from collector.errors import CollectorError
 from collector.estate.inventory import Inventory
 from collector.model import Device, Unit
+from collector.polling.surveyor import Picture, samples
 from collector.service import Service
 from config import settings
 from config.errors import ConfigError
@@ -89,8 +90,13 @@ class Running:
         self.settings = found
         self.service: Service | None = None
         self.server: Server | None = None
-        self.pages = Pages(*_estate(found), timestamps=self._timed, unit_numbers=self._unit_numbers)
-        self.service = Service(found, profiles, inventory, [self.pages])
+        self.pages = Pages(
+            *_estate(found),
+            timestamps=self._timed,
+            wrap_counters=found.web.wrap_counters,
+            unit_numbers=self._unit_numbers,
+        )
+        self.service = Service(found, profiles, inventory, [self.pages], drawn=self._drawn)
 
     def _timed(self, unit: str) -> bool:
         known = self.settings.units.get(unit)
@@ -98,6 +104,9 @@ class Running:
 
     def _unit_numbers(self, unit: str) -> Mapping[str, float]:
         return self.service.unit_numbers(unit) if self.service is not None else {}
+
+    def _drawn(self, picture: Picture) -> None:
+        self.pages.tell(picture.unit, samples(picture))
 
     async def serve(self, listen: tuple[str, int]) -> None:
         """Open the pages; raises exporters.errors.ListenError."""

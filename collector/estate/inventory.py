@@ -70,6 +70,11 @@ class Inventory:
         self._writer = Writer(store)
 
     @property
+    def engine(self) -> Engine:
+        """Its database, for what else is kept there."""
+        return self._engine
+
+    @property
     def trouble(self) -> str:
         """Why the database cannot be written at the moment; empty in health."""
         return self._writer.trouble

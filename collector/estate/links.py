@@ -129,13 +129,15 @@ class Links:
                 connection.execute(insert(LINK), begun)
 
     def standing(self, devices: Collection[str] | None = None) -> list[Kept]:
-        """The links that stand, of these devices (at either end) or of all; raises InventoryError."""
+        """The links that stand, of these devices (at either end) or of all, without devices taken out of the settings;
+        raises InventoryError."""
         with reading(self._engine) as connection:
             if devices is None:
-                rows = connection.execute(_QUERY.where(LINK.c.ended.is_(None))).all()
-                return list(map(_kept, rows))
-            ids = list(_ids(connection, devices).values())
-            return list(map(_kept, _open(connection, ids, ids)))
+                rows: Iterable[Row[Any]] = connection.execute(_QUERY.where(LINK.c.ended.is_(None))).all()
+            else:
+                ids = list(_ids(connection, devices).values())
+                rows = _open(connection, ids, ids)
+            return [_kept(row) for row in rows if row.gone is None and row.remote_gone is None]
 
     def history(self, device: str) -> list[Kept]:
         """Where a device has been, oldest first; raises InventoryError."""
@@ -189,7 +191,13 @@ def _node(key: str, facts: Mapping[str, str]) -> Node:
 
 _REMOTE = DEVICE.alias("remote_device")
 _QUERY = (
-    select(LINK, DEVICE.c.key.label("device"), _REMOTE.c.key.label("remote"))
+    select(
+        LINK,
+        DEVICE.c.key.label("device"),
+        DEVICE.c.forgotten.label("gone"),
+        _REMOTE.c.key.label("remote"),
+        _REMOTE.c.forgotten.label("remote_gone"),
+    )
     .join_from(LINK, DEVICE, DEVICE.c.id == LINK.c.device_id)
     .outerjoin(_REMOTE, _REMOTE.c.id == LINK.c.remote_id)
 )

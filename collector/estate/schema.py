@@ -215,7 +215,7 @@ LINK = Table(
     Column("vlan", Integer),
     Column("first_seen", Double, nullable=False),
     Column("last_seen", Double, nullable=False),
-    Column("ended", Double, comment="when the remote end was seen elsewhere, or given up; null: it is there as far as is known"),
+    Column("ended", Double, comment="when the remote end was seen elsewhere or given up; null: it stands"),
     sqlite_autoincrement=True,
 )
 """What hangs on what: cables between devices, and the switch port each machine sits on."""

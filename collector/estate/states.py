@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..model import Outcome, State, Status
 
@@ -29,3 +29,27 @@ def quiet(state: State) -> bool:
 def behind_dead_line(statuses: Sequence[Status]) -> bool:
     """Two devices or more in a unit, and none of them answers: the line or the power is gone, not the devices."""
     return len(statuses) > 1 and all(quiet(status.state) for status in statuses)
+
+
+def cut_off(statuses: Mapping[str, Status], parents: Mapping[str, str]) -> set[str]:
+    """Of the silent devices those behind another silent one that nothing answers behind: it is gone, of them nothing is known.
+
+    `parents` says what each device hangs on. A switch that forwards but no longer answers has others behind it that do.
+    """
+    silent = {device for device, status in statuses.items() if quiet(status.state)}
+    if len(silent) < 2 or not parents:
+        return set()
+    forwarding: set[str] = set()
+    for device, status in statuses.items():
+        if device not in silent and status.state is not State.UNKNOWN:
+            while (device := parents.get(device, "")) and device not in forwarding:
+                forwarding.add(device)
+    gone = silent - forwarding
+    found = set()
+    for device in silent:
+        above = parents.get(device, "")
+        while above and above not in gone:
+            above = parents.get(above, "")
+        if above:
+            found.add(device)
+    return found

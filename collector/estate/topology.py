@@ -214,8 +214,8 @@ class _Work:
         for id, place in machines:
             shared = place.shared or bool(between)
             own, how = place.own_port, place.how
-            if not own and len(ids) == 1:
-                own, how = self._told_end(device, port, id, how)
+            if not own:
+                own, how = self._told_end(device, port, id, how, alone=len(ids) == 1)
             vlan = self._vlan(device, port, self.directory.macs[id])
             name = self.directory.nodes[id].name
             if between in self.directory.nodes and between != id:
@@ -260,9 +260,9 @@ class _Work:
         ]
         return found[0] if len(found) == 1 else None
 
-    def _told_end(self, device: str, port: str, id: str, how: str) -> tuple[str, str]:
+    def _told_end(self, device: str, port: str, id: str, how: str, alone: bool) -> tuple[str, str]:
         """The machine's own port: as LLDP has it, else the interface whose address is heard."""
-        for edge in self.tree.edges:
+        for edge in self.tree.edges if alone else ():
             for one, near, other, far in ((edge.one, edge.port, edge.other, edge.other_port),
                                           (edge.other, edge.other_port, edge.one, edge.port)):  # fmt: skip
                 if (one, other) == (device, id) and canonical(self.surveys, device, near) == port:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from statistics import median
 
-from ..estate.states import behind_dead_line, judge, quiet
+from ..estate.states import behind_dead_line, cut_off, judge, quiet
 from ..model import Outcome, Sink, State, Status, Unit
 from .watch import Asking, Result, Watch
 
@@ -60,6 +60,8 @@ class Cycle:
         self.unit = unit
         self.interval = interval
         self.watches: list[Watch] = []
+        self.parents: Mapping[str, str] = {}
+        """What each device hangs on, as far as is known."""
         self.figures = Figures()
         self._asking = asking
         self._sinks = sinks
@@ -238,11 +240,12 @@ class Cycle:
                 log.warning("unit unreachable unit=%s devices=%d", self.unit.id, len(self.watches))
             else:
                 log.info("unit reachable unit=%s", self.unit.id)
+        behind = set() if dead else cut_off({watch.device.id: watch.status for watch in self.watches}, self.parents)
         for watch in self.watches:
             status = watch.status
             if not quiet(status.state):
                 continue
-            should = State.UNREACHABLE if dead else State.SILENT
+            should = State.UNREACHABLE if dead or watch.device.id in behind else State.SILENT
             if status.state is not should:
                 watch.status = replace(status, state=should, since=time.time())
             self._publish(watch)

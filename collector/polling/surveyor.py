@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from snmp.client import Client
 from snmp.table import Bearing
@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 
 EVERY = 3600.0
 """Seconds between two surveys of a unit, give or take a tenth."""
-SOON = (20.0, 120.0)
-"""Seconds after a unit's first cycle within which it is surveyed first."""
+SOON, SPREAD, LATEST = 10.0, 2.0, 900.0
+"""Seconds after its first cycle when a unit is surveyed first: at least so many, up to so many more for each unit there is,
+never more than the last."""
 AT_ONCE = 4
 """Units surveyed side by side."""
 WITHIN = 300.0
@@ -42,14 +43,18 @@ _ANSWERING = (State.UP, State.PARTIAL)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A unit's topology as it is known after a survey: the links that stand, who hangs on whom, and what is wrong."""
+    """A unit's topology as it is known: the links that stand, who hangs on whom, and what is wrong.
+
+    `shared` are addresses that several devices have: where these sit cannot be told. `surveyed` is when the unit was
+    last surveyed (Unix seconds), None before it was.
+    """
 
     unit: str
-    time: float
+    surveyed: float | None = None
     root: str = ""
     links: tuple[Kept, ...] = ()
-    shared: Mapping[str, tuple[str, ...]] | None = None
-    parents: Mapping[str, str] | None = None
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
     flaws: tuple[Flawed, ...] = ()
 
 
@@ -105,7 +110,9 @@ class Surveyor:
     def cycled(self, unit: str) -> None:
         """A unit's devices were asked once: after the first time its surveys begin."""
         if unit not in self._timers and self._units.get(unit):
-            self._plan(unit, random.uniform(*SOON) * min(1.0, self._every / EVERY))
+            self._turns.add(lambda: self._recall(unit))
+            latest = min(SOON + SPREAD * len(self._units), LATEST)
+            self._plan(unit, random.uniform(SOON, latest) * min(1.0, self._every / EVERY))
 
     def forgotten(self, device: Device) -> None:
         """The device was taken out of the settings."""
@@ -138,9 +145,16 @@ class Surveyor:
     async def _turn(self, unit: str) -> None:
         await self.survey(unit)
 
+    async def _recall(self, unit: str) -> None:
+        """Draw what earlier surveys found, until there is a new one."""
+        await self._draw(unit, [])
+
     async def survey(self, unit: str) -> Picture:
         """Survey a unit now, one device after another."""
         asked = [id for id in sorted(self._units.get(unit, ())) if self._worth_asking(id) and await self._ask(id)]
+        return await self._draw(unit, asked)
+
+    async def _draw(self, unit: str, asked: Sequence[str]) -> Picture:
         now = time.time()
         nodes, surveys = self._scope(unit, now)
         blocks = {one.id: self._blocks[one.id] for one in nodes if one.id in self._blocks}
@@ -149,9 +163,8 @@ class Surveyor:
             picture = await asyncio.to_thread(work.done, self._links)
         except CollectorError as error:
             log.warning("topology not kept unit=%s reason=%r", unit, str(error))
-            picture = Picture(unit, now)
-        else:
-            self._drawn(picture)
+            return Picture(unit)
+        self._drawn(picture)
         return picture
 
     def _worth_asking(self, id: str) -> bool:
@@ -209,8 +222,10 @@ class _Work:
 
     def done(self, links: Links) -> Picture:
         """Work it out and keep it; raises InventoryError."""
-        topology = recover(self.nodes, self.surveys, self.unit)
-        links.keep(topology.links, self.asked, self.now)
+        topology = Topology()
+        if self.asked:
+            topology = recover(self.nodes, self.surveys, self.unit)
+            links.keep(topology.links, self.asked, self.now)
         told = {one.device: one for one in self.surveys}
         ports = {
             (id, port): standing for id, block in self.blocks.items() for port, standing in standings(block, told.get(id)).items()
@@ -234,14 +249,15 @@ def picture(
     past = links.speeds(home)
     wrong = [one for one in flaws(standing, ports, past, answering, now) if (one.device, one.port) in own]
     hanging = parents(kept.link for kept in standing)
-    return Picture(unit, now, topology.root, tuple(standing), topology.shared, hanging, tuple(wrong))
+    surveyed = max((kept.last_seen for kept in standing), default=None)
+    return Picture(unit, surveyed, topology.root, tuple(standing), topology.shared, hanging, tuple(wrong))
 
 
 def samples(drawn: Picture) -> list[Sample]:
     """A picture as metrics."""
-    found: dict[Series, float] = {
-        Series("haidang_unit_survey_timestamp_seconds", (("unit", drawn.unit),)): drawn.time,
-    }
+    found: dict[Series, float] = {}
+    if drawn.surveyed is not None:
+        found[Series("haidang_unit_survey_timestamp_seconds", (("unit", drawn.unit),))] = drawn.surveyed
     count: dict[tuple[str, str], int] = {}
     for link, _, _, _ in drawn.links:
         if link.port:

@@ -26,9 +26,7 @@ def upgrade() -> None:
         sa.Column("vlan", sa.Integer),
         sa.Column("first_seen", sa.Double, nullable=False),
         sa.Column("last_seen", sa.Double, nullable=False),
-        sa.Column(
-            "ended", sa.Double, comment="when the remote end was seen elsewhere, or given up; null: it is there as far as is known"
-        ),
+        sa.Column("ended", sa.Double, comment="when the remote end was seen elsewhere or given up; null: it stands"),
         sa.PrimaryKeyConstraint("id", name="pk_link"),
         sa.ForeignKeyConstraint(["device_id"], ["device.id"], name="fk_link_device_id", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["remote_id"], ["device.id"], name="fk_link_remote_id", ondelete="CASCADE"),
