@@ -35,7 +35,8 @@ def _page(facts: Facts) -> Iterator[str]:
     for label, rows in (("memory", facts.memory), ("storage", facts.storage)):
         yield from _table(label, [[row.name, _used(row)] for row in rows])
     yield from _table("sensor", [[s.name, f"{s.value:g} {SENSOR_CLASSES[s.kind].unit}"] for s in facts.sensors])
-    yield from _table("supply", [[s.name, f"{s.level_percent:g} %" if s.level_percent is not None else s.level] for s in facts.supplies])
+    levels = ((s.name, s.level if s.level_percent is None else f"{s.level_percent:g} %") for s in facts.supplies)
+    yield from _table("supply", [*levels])
     yield from _table("part", [[c.name, c.kind, c.model, c.serial] for c in facts.components if c.model or c.serial])
     yield from _table("port", [_port(port) for port in facts.interfaces[:ROWS]])
     if len(facts.interfaces) > ROWS:

@@ -317,3 +317,18 @@ def test_a_large_unit_is_rendered_in_slices(caplog: pytest.LogCaptureFixture) ->
     assert page is not None
     assert page.plain().count(b"\nhaidang_interface_up{") == 120_000
     assert caplog.text.count("unit xa-0 has") == 1
+
+
+def test_counters_may_wrap_where_prometheus_loses_digits() -> None:
+    """Every digit of a 64-bit counter is on the page; with `wrap_counters` it begins anew at 2^53, and gauges do not."""
+    received = Series("haidang_interface_receive_bytes_total", (("interface", "a"),))
+    layout = Layout([received, Series("haidang_storage_size_bytes", (("storage", "a"),))])
+    for wrap, counter in ((False, 2**64 - 1), (True, (2**64 - 1) % 2**53)):
+        pages = Pages([fleet.unit(0)], [fleet.device(1)], wrap_counters=wrap)
+        pages.polled(fleet.device(1), fleet.UP, Block(layout, (2**64 - 1, 2**60), fleet.NOW))
+        pages.cycled("xa-0")
+        page = pages.page("xa-0")
+        assert page is not None
+        text = page.plain().decode()
+        assert f'interface="a"}} {counter} ' in text
+        assert f'storage="a"}} {2**60} ' in text
