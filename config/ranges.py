@@ -95,12 +95,12 @@ class Ranges:
         number = number_of(address) if isinstance(address, str) else address
         return isinstance(number, int) and number in self._spans and not self._hushed(number)
 
-    def __iter__(self) -> Iterator[str]:
-        """The addresses that may be asked, ascending, as they are told to."""
+    def __iter__(self) -> Iterator[int]:
+        """The addresses that may be asked, ascending, as numbers."""
         for first, last in self._spans:
             for number in range(first, last + 1):
                 if not self._hushed(number):
-                    yield text_of(number)
+                    yield number
 
     def count(self) -> int:
         """How many addresses may be asked."""

@@ -116,7 +116,12 @@ class Candidates:
         like = self._recognition.recognise(connection, said) if said.telling else STRANGER
         words = ("kind", "vendor", "model", "serial", "name", "profile")
         values: dict[str, Any] = {word: clean(getattr(facts, word)) for word in words}
-        values |= {**_place(find), "credential": find.credential, "evidence": dump(said.values), "note": _note(like)}
+        values |= {
+            **_place(find),
+            "credential": find.credential,
+            "evidence": dump(said.values),
+            "note": _note(like) or clean(find.note),
+        }
         values["same_as"] = like.device if like.verdict is Verdict.SAME else ""
         undecided = before is None or before.state in (State.NEW, State.KNOWN, State.LOCKED)
         if undecided and (moved := _moved(connection, like, accept)) is not None:
@@ -139,7 +144,7 @@ class Candidates:
         return candidate
 
     def _locked(self, connection: Connection, find: Find, before: Candidate | None) -> Candidate:
-        values = {**_place(find), "note": find.note}
+        values = {**_place(find), "note": clean(find.note)}
         if before is None:
             empty = dict.fromkeys(("credential", "kind", "vendor", "model", "serial", "name", "profile", "same_as"), "")
             return _get(connection, _insert(connection, {**values, **empty, "evidence": "{}", "state": State.LOCKED}, find.when))
