@@ -71,6 +71,7 @@ _DEVICE = (("device", "sw1"), ("unit", "xa-1"))
 _UP = ('haidang_device_state{device="sw1",unit="xa-1",state="up"}', "1x12")
 _INFO = ('haidang_device_info{device="sw1",unit="xa-1",name="Tang 2",kind="switch"}', "1x12")
 _PORT = 'device="sw1",unit="xa-1",interface="eth0"'
+_PORT_ONLY = 'device="sw1",interface="eth0"'
 _PORT_IS_UP = (f"haidang_interface_up{{{_PORT}}}", "1x12")
 _NAMED_LABELS = (*_DEVICE, ("name", "Tang 2"), ("kind", "switch"))
 
@@ -154,16 +155,19 @@ PORTS = (
         (*_DEVICE, ("interface", "eth0")), "100M",
     ),
     Rule(
-        "HaidangPortSlowerThanYesterday",
-        f"(8 * {_SPEED} > 0 < 8 * {_by('haidang_interface_speed_bytes_per_second offset 1d', 'interface')} {_PORT_UP}) {_LIVE}",
-        "30m", "info",
-        ("Cổng {{ $labels.interface }} của {{ $labels.device }} chậm hơn hôm qua",
-         "Cổng tụt xuống {{ $value | humanize }}bit/s: thường do dây mạng hoặc đầu nối đang hỏng dần."),
-        ("Port {{ $labels.interface }} of {{ $labels.device }} is slower than yesterday",
-         "It fell to {{ $value | humanize }}bit/s: usually a cable or plug that is going bad."),
-        ((_UP[0], "1x156"), (_PORT_IS_UP[0], "1x156"),
-         (f"haidang_interface_speed_bytes_per_second{{{_PORT}}}", "125000000x143 12500000x12")),
-        (*_DEVICE, ("interface", "eth0")), "100M", "25h40m",
+        "HaidangPortDegraded",
+        '(max by (device, interface, reason) (haidang_port_degraded{reason=~"past|allowed|peer"}) * on (device, interface) '
+        f"group_left () (8 * {_by('haidang_port_expected_bytes_per_second', 'interface')}) {_PORT_UP}) {_LIVE}",
+        "30m", "warning",
+        ("Cổng {{ $labels.interface }} của {{ $labels.device }} chậm hơn trước đây hoặc chậm hơn khả năng của hai đầu dây",
+         "Lẽ ra phải đạt {{ $value | humanize }}bit/s: thường do dây mạng hoặc đầu bấm đang hỏng dần; "
+         "lệnh haidang topology cho biết cổng nối với máy nào và chậm từ ngày nào."),
+        ("Port {{ $labels.interface }} of {{ $labels.device }} is slower than it was, or than both ends of its cable can",
+         "It should reach {{ $value | humanize }}bit/s: usually a cable or plug that is going bad; "
+         "haidang topology says which machine hangs on it and since when it is slow."),
+        (_UP, _PORT_IS_UP, (f'haidang_port_degraded{{{_PORT_ONLY},reason="past"}}', "1x12"),
+         (f"haidang_port_expected_bytes_per_second{{{_PORT_ONLY}}}", "125000000x12")),
+        (*_DEVICE, ("interface", "eth0"), ("reason", "past")), "1G",
     ),
     Rule(
         "HaidangPortHalfDuplex",
