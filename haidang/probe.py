@@ -82,7 +82,7 @@ async def _probe(args: argparse.Namespace, targets: list[tuple[str, Target]], pr
         nonlocal done, failed
         async with turn:
             await _locate(client, device)
-            found, _, said = await attempt(learn(client, device, profiles, args.profile))
+            found, _, said = await attempt(learn(client, device, profiles, args.profile), (client, device))
         facts: Facts | None = None
         if found is not None:
             facts = translate(found.profile, found.cells).facts

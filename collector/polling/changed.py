@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snmp import ber
+from snmp import ber, message
 from snmp.oid import decode as decode_oid
 from snmp.shape import Element
 
@@ -46,16 +46,26 @@ def check(question: Question, body: bytes, places: Sequence[Element]) -> None:
             return
         raise Changed(f"{_text(names[0])} is gone")
     if len(places) != len(names):
-        raise Changed(f"{len(places)} objects where {len(names)} were expected", misshapen=True)
+        raise Changed(f"{len(places)} objects where {len(names)} were expected", _muddled(question, body, places))
 
 
 def _muddled(question: Question, body: bytes, places: Sequence[Element]) -> bool:
-    """Is this more than rows that came or went: objects twice, in another order, too few or too many?"""
+    """Is this more than rows that came or went: too few objects or too many, or one that does not follow what it should?"""
     if len(places) != len(question.names):
+        # at the end of everything an agent may stop short (RFC 3416 section 4.2.3)
+        return not any(place.tag == ber.END_OF_MIB_VIEW for place in places)
+    try:
+        before = list(map(decode_oid, question.asked))
+        first = question.non_repeaters if question.kind == message.GET_BULK else len(before)
+        for i, place in enumerate(places):
+            column = i if i < first else first + (i - first) % (len(before) - first)
+            found = decode_oid(body[place.name : place.name_end])
+            if place.tag != ber.END_OF_MIB_VIEW and found <= before[column]:
+                return True
+            before[column] = found
+    except ValueError:
         return True
-    found = [body[place.name : place.name_end] for i, place in enumerate(places) if i not in question.sentinels]
-    expected = {name for i, name in enumerate(question.names) if i not in question.sentinels}
-    return len(set(found)) < len(found) or expected <= set(found)
+    return False
 
 
 def _text(name: bytes) -> str:
