@@ -20,15 +20,15 @@ from config.ranges import Spans, number_of, text_of
 from config.settings import Unit
 from snmp import session
 from snmp.client import Client, Target
-from snmp.message import VarBind
+from snmp.errors import StatusError
 from snmp.security import Usm
 
 from ..estate.candidates import Candidate, Candidates, Find
 from ..model import Facts
-from .ask import NOBODY, WHO, attempt
-from .cases import HELLO, ROUNDS, Case, End, Known, Opener, Step, Tally, permitted
+from .ask import NOBODY, WHO, attempt, outcome
+from .cases import ROUNDS, Case, End, Known, Opener, Step, Tally, permitted
 from .hints import Hint, confirm, forwarded, leased, neighbours
-from .learn import GREETING, learn
+from .learn import learn
 from .line import Line
 from .survey import KINDS
 from .translate import translate
@@ -258,38 +258,43 @@ class Search:
 
     async def _knock(self, case: Case, step: Step) -> None:
         """One question to one address."""
-        if isinstance(step, Opener):
-            target = self._target(case.address, step, 1 if step.by_user else 0)
-            first, outcome, said = await attempt(session.get(self._client, target, GREETING))
-            case.answered(step, outcome, said)
-            if case.end is End.OPENED:
-                await self._examine(case, step, target, first or ())
-        else:
-            target = self._target(case.address, HELLO, 0)
-            _, outcome, said = await attempt(session.ask(self._client, target, WHO))
-            assert isinstance(target.security, Usm)
-            case.answered(step, outcome, said, target.security.engine_id)
+        target = self._target(case.address, step)
+        answer, result, said = await attempt(session.ask(self._client, target, WHO))
+        if answer is not None and answer.error_status:
+            result = outcome(StatusError(answer.error_status))
+        case.answered(step, result, said, target.security.engine_id if isinstance(target.security, Usm) else b"")
+        if case.opened_by is not None:
+            await self._examine(case, case.opened_by, target)
         self._ready.append(case)
         self._changed.set()
 
-    def _target(self, address: str, step: Step, retries: int) -> Target:
-        credential, context = (step.credential, step.context) if isinstance(step, Opener) else (NOBODY, b"")
+    def _target(self, address: str, step: Step) -> Target:
+        """Communities and hellos are sent once. Who is shown a user has told its engine, so it is there: worth a repetition."""
+        credential, context, there = (NOBODY, b"", False) if not isinstance(step, Opener) else (*step[2:], step.by_user)
         return Target(
             address, self._discovery.port, credential,
-            context=context, timeout=self._unit.timeout, retries=retries, line=self._line,
+            context=context, timeout=self._unit.timeout, retries=int(there), line=self._line,
         )  # fmt: skip
 
-    async def _examine(self, case: Case, opener: Opener, target: Target, first: Sequence[VarBind]) -> None:
+    async def _examine(self, case: Case, opener: Opener, target: Target) -> None:
         """Read what it is, note it, and ask it for its neighbours."""
         target.retries = self._unit.retries
         async with self._examining:
-            learnt, _, said = await attempt(learn(self._client, target, self._profiles, first=first, at_once=1))
-            facts = translate(learnt.profile, learnt.cells).facts if learnt is not None else Facts()
+            facts, said = await self._read(target)
             place = (case.address, self._discovery.port, self._unit.id, case.how, time.time())
             await self._note(Find(*place, opener.name, facts, said))
             if self._discovery.neighbours and facts.kind in KINDS:
                 self._bridges.append(target)
                 await self._ask_neighbours(target, facts.name or case.address)
+
+    async def _read(self, target: Target) -> tuple[Facts, str]:
+        """What a device is, and in words what went wrong; an error of ours in one device's answers is no other's trouble."""
+        try:
+            learnt, _, said = await attempt(learn(self._client, target, self._profiles, at_once=1))
+            return translate(learnt.profile, learnt.cells).facts if learnt is not None else Facts(), said
+        except Exception as error:
+            log.error("a find could not be understood address=%s", target.address, exc_info=error)
+            return Facts(), f"its answers could not be understood: {type(error).__name__}: {error}"
 
     async def _ask_neighbours(self, target: Target, name: str) -> None:
         hints, _, said = await attempt(neighbours(self._client, target, name))
