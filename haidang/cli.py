@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "check",
     "password": "password",
     "device": "device",
+    "topology": "topology",
     "profile": "profile",
     "mib": "mib",
     "export": "export",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Row, and_, delete, insert, or_, select, update
 
-from ..model import Interface, Link
+from ..model import Interface, Link, State
 from .database import changing, connect, reading
 from .directory import Node
 from .ledger import Fact, clean
@@ -145,22 +145,34 @@ class Links:
             rows = connection.execute(_QUERY.where(_REMOTE.c.key == device).order_by(LINK.c.first_seen, LINK.c.id))
             return list(map(_kept, rows))
 
-    def speeds(self, devices: Collection[str]) -> dict[tuple[str, str], list[Fact]]:
-        """The speeds that each port of these devices has had, oldest first, by device and port; raises InventoryError."""
+    def ports(self, devices: Collection[str], word: str) -> dict[tuple[str, str], list[Fact]]:
+        """What the ledger has of each port of these devices, oldest first, by device and port; raises InventoryError.
+
+        `word` is speed_bps or duplex.
+        """
         found: dict[tuple[str, str], list[Fact]] = defaultdict(list)
         with reading(self._engine) as connection:
             for some in _chunks(sorted(devices)):
                 query = (
                     select(DEVICE.c.key, FACT.c.path, FACT.c.value, FACT.c.first_seen, FACT.c.last_seen, FACT.c.ended)
                     .join_from(FACT, DEVICE)
-                    .where(DEVICE.c.key.in_(some), FACT.c.path.like("interface[%].speed_bps"))
+                    .where(DEVICE.c.key.in_(some), FACT.c.path.like(f"interface[%].{word}"))
                 )
                 for key, path, value, first, last, ended in connection.execute(query):
-                    port = path[len("interface[") : -len("].speed_bps")]
+                    port = path[len("interface[") : -len(word) - 2]
                     found[key, port].append(Fact(path, value, first, last or first, ended or None))
         for facts in found.values():
             facts.sort(key=lambda fact: fact.ended or float("inf"))
         return dict(found)
+
+    def states(self, devices: Collection[str]) -> dict[str, State]:
+        """How these devices stood when they were last asked; raises InventoryError."""
+        with reading(self._engine) as connection:
+            return {
+                row.key: State(row.state)
+                for some in _chunks(sorted(devices))
+                for row in connection.execute(select(DEVICE.c.key, DEVICE.c.state).where(DEVICE.c.key.in_(some)))
+            }
 
     def nodes(self, units: Collection[str] | None = None) -> list[Node]:
         """The devices (of these units) as the ledger has them, with the ports that have addresses; raises InventoryError."""

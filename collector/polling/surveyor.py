@@ -13,7 +13,7 @@ from snmp.client import Client
 from snmp.table import Bearing
 
 from ..errors import CollectorError
-from ..estate.directory import Node, node
+from ..estate.directory import Directory, Node, node
 from ..estate.links import Kept, Links
 from ..estate.ports import Flaw, Flawed, Port, Standing, flaws, standings
 from ..estate.topology import Topology, parents, recover
@@ -38,7 +38,7 @@ KEPT = 3 * EVERY
 """Seconds for which the survey of a device stands that does not answer any more."""
 
 Sample = tuple[Series, float]
-_ANSWERING = (State.UP, State.PARTIAL)
+ANSWERING = (State.UP, State.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Surveyor:
 
     def polled(self, device: Device, status: Status, block: Block | None) -> None:
         """A poll ended."""
-        (self._answering.add if status.state in _ANSWERING else self._answering.discard)(device.id)
+        (self._answering.add if status.state in ANSWERING else self._answering.discard)(device.id)
         if block is not None:
             self._blocks[device.id] = block
         else:
@@ -246,11 +246,26 @@ def picture(
     home = {one.id for one in nodes if one.unit == unit}
     standing = links.standing(home)
     own = {port: found for port, found in ports.items() if port[0] in home}
-    past = links.speeds(home)
+    past = links.ports(home, "speed_bps")
     wrong = [one for one in flaws(standing, ports, past, answering, now) if (one.device, one.port) in own]
     hanging = parents(kept.link for kept in standing)
     surveyed = max((kept.last_seen for kept in standing), default=None)
     return Picture(unit, surveyed, topology.root, tuple(standing), topology.shared, hanging, tuple(wrong))
+
+
+def remembered(unit: str, now: float, nodes: Sequence[Node], links: Links) -> Picture:
+    """A unit's picture as the inventory has it, without asking anybody; raises InventoryError."""
+    ids = [one.id for one in nodes]
+    ports: dict[Port, Standing] = {}
+    for word in ("speed_bps", "duplex"):
+        for port, facts in links.ports(ids, word).items():
+            if (now_ := facts[-1]).ended is None:
+                before = ports.get(port, Standing())
+                ports[port] = (
+                    before._replace(speed=int(now_.value)) if word == "speed_bps" else before._replace(full=now_.value == "full")
+                )
+    answering = {id for id, state in links.states(ids).items() if state in ANSWERING}
+    return picture(unit, now, Topology(shared=Directory(nodes, {}).shared), links, nodes, ports, answering)
 
 
 def samples(drawn: Picture) -> list[Sample]:
