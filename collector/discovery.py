@@ -140,8 +140,8 @@ class Discoveries:
         for job in self._scheduler.get_jobs():
             if job.id.startswith("discover "):
                 job.remove()
-        if any(one.every is not None or one.at is not None for one in settings.discoveries.values()):
-            task = asyncio.ensure_future(self._schedule(settings))
+        for work in (self._schedule(settings), self._look()):
+            task = asyncio.ensure_future(work)
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 

@@ -12,19 +12,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from collector.discovery import Discoveries, enlarged
 from collector.errors import CollectorError
+from collector.estate.candidates import Candidates
 from collector.estate.inventory import Inventory
 from collector.model import Device, Unit
+from collector.polling.receive import Receive
 from collector.polling.surveyor import Picture, samples
-from collector.service import Service
+from collector.service import Remember, Service, open_credential
 from config import settings
 from config.errors import ConfigError
 from config.profiles import Profiles
 from config.settings import Settings
 from exporters.errors import ExportError
-from exporters.health import Health
+from exporters.health import Health, Numbers
 from exporters.http import Server
 from exporters.prometheus import Pages
+from snmp.usm import User
 
 from . import log as logs
 from .check import load_profiles
@@ -65,9 +69,12 @@ async def _run(path: Path, found: Settings, profiles: Profiles, listen: tuple[st
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     inventory = Inventory.open(found.collector.database.reveal())
+    candidates: Candidates | None = None
     running: Running | None = None
     try:
-        running = Running(path, found, profiles, inventory)
+        candidates = Candidates.open(found.collector.database.reveal())
+        running = Running(path, found, profiles, inventory, candidates)
+        running.receive_reports()
         await running.serve(listen)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
@@ -77,6 +84,8 @@ async def _run(path: Path, found: Settings, profiles: Profiles, listen: tuple[st
         began = time.monotonic()
         if running is not None:
             await running.stop()
+        if candidates is not None:
+            candidates.close()
         written = await asyncio.to_thread(inventory.close)
         log.info("collector ended seconds=%.1f", time.monotonic() - began)
     return 0 if written else 1
@@ -85,11 +94,16 @@ async def _run(path: Path, found: Settings, profiles: Profiles, listen: tuple[st
 class Running:
     """A collector: what polls, what serves, and the settings both were made from."""
 
-    def __init__(self, path: Path, found: Settings, profiles: Profiles, inventory: Inventory) -> None:
+    def __init__(self, path: Path, found: Settings, profiles: Profiles, inventory: Inventory, candidates: Candidates) -> None:
         self.path = path
-        self.settings = found
+        self.written = found
+        """The settings as the operator wrote them; `settings` are those with the devices that were accepted."""
+        self.accepted = candidates.accepted()
+        self.settings = found = enlarged(found, self.accepted)
         self.service: Service | None = None
         self.server: Server | None = None
+        self.receive: Receive | None = None
+        self._profiles = profiles
         self.pages = Pages(
             *_estate(found),
             timestamps=self._timed,
@@ -97,10 +111,13 @@ class Running:
             unit_numbers=self._unit_numbers,
         )
         self.service = Service(found, profiles, inventory, [self.pages], drawn=self._drawn)
+        self.discoveries = Discoveries(self.service.client, profiles, candidates, self.service.line, self._accept)
 
     def _timed(self, unit: str) -> bool:
         known = self.settings.units.get(unit)
-        return self.settings.web.timestamps and (known is None or known.interval < SELDOM)
+        if not self.settings.web.timestamps or any(agent.unit == unit for agent in self.settings.agents):
+            return False  # an agent's own interval may be long
+        return known is None or known.interval < SELDOM
 
     def _unit_numbers(self, unit: str) -> Mapping[str, float]:
         return self.service.unit_numbers(unit) if self.service is not None else {}
@@ -108,22 +125,43 @@ class Running:
     def _drawn(self, picture: Picture) -> None:
         self.pages.tell(picture.unit, samples(picture))
 
+    def receive_reports(self) -> None:
+        """Take agents' reports where the settings say so; raises collector.errors.ReceiveError."""
+        found, service = self.settings, self.service
+        if found.receive.listen is None or service is None:
+            return
+        listen = found.receive.listen.host, found.receive.listen.port
+        sinks = (self.pages, Remember(service.inventory))
+        self.receive = Receive(listen, found.collector.state_directory, self._profiles, sinks, found.receive.keep)
+        self.receive.arrange(_agents(found))
+        log.info("reports taken at=%s:%d agents=%d", *self.receive.address, len(found.agents))
+
+    def _numbers(self) -> Numbers:
+        return self.receive.numbers() if self.receive is not None else {}
+
+    def _ailments(self) -> list[str]:
+        found = self.service.ailments() if self.service is not None else []
+        if self.receive is not None and self.receive.trouble:
+            found.append(f"agents' reports: {self.receive.trouble}")
+        return found
+
     async def serve(self, listen: tuple[str, int]) -> None:
         """Open the pages; raises exporters.errors.ListenError."""
         assert self.service is not None
         web = self.settings.web
         self.server = Server(
             self.pages,
-            Health(self.service.numbers, self.pages.numbers),
+            Health(self.service.numbers, self.pages.numbers, self._numbers),
             host=listen[0],
             port=listen[1],
             certificate=web.tls_certificate,
             key=web.tls_key,
             users=web.users,
-            ailments=self.service.ailments,
+            ailments=self._ailments,
         )
         await self.server.start()
         devices, units = counted(len(self.settings.devices), "device"), counted(len(self.settings.units), "unit")
+        self.discoveries.start(self.written, self.accepted)
         print(f"polling {devices} in {units}; pages at {self.server.url}", flush=True)
         log.info("collector started pages=%s", self.server.url)
 
@@ -135,16 +173,30 @@ class Running:
         except ConfigError as e:
             log.error("settings refused file=%s reason=%r kept='the ones before'", self.path, str(e))
             return
-        self.settings = new
-        if self.service is not None:
-            self.service.arrange(new)
-        self.pages.arrange(*_estate(new))
+        self.written = new
+        self._arrange()
+        self.discoveries.settle(new)
         if self.server is not None:
             self.server.admit(new.web.users)
         log.info("settings read again units=%d devices=%d", len(new.units), len(new.devices))
 
+    def _accept(self, accepted: list[settings.Device]) -> None:
+        self.accepted = accepted
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.settings = enlarged(self.written, self.accepted)
+        if self.service is not None:
+            self.service.arrange(self.settings)
+        self.pages.arrange(*_estate(self.settings))
+        if self.receive is not None:
+            self.receive.arrange(_agents(self.settings))
+
     async def stop(self) -> None:
-        """Poll and serve no more."""
+        """Search, poll, receive and serve no more."""
+        if self.receive is not None:
+            await self.receive.stop()
+        await self.discoveries.stop()
         if self.service is not None:
             self.service.stop()
         if self.server is not None:
@@ -154,5 +206,17 @@ class Running:
 def _estate(found: Settings) -> tuple[list[Unit], list[Device]]:
     return (
         [Unit(unit.id, unit.name, unit.kind, unit.parent) for unit in found.units.values()],
-        [Device(d.id, d.address, d.port, d.credential, d.unit, d.profile, d.name) for d in found.devices],
+        [
+            *(Device(d.id, d.address, d.port, d.credential, d.unit, d.profile, d.name) for d in found.devices),
+            *(device for device, _ in _agents(found).values()),
+        ],
     )
+
+
+def _agents(found: Settings) -> dict[str, tuple[Device, User]]:
+    agents = {}
+    for one in found.agents:
+        user = open_credential(found.credentials[one.credential])
+        assert isinstance(user, User)
+        agents[one.id] = Device(one.id, "", 0, one.credential, one.unit, one.profile, one.name), user
+    return agents
