@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from itertools import pairwise
 
 from . import ber, message
 from .client import Client, Pending, Request, Target
@@ -71,8 +72,8 @@ async def _split(client: Client, target: Target, kind: int, names: Sequence[OID]
                 done.add(some[i])
             if done & omitted:
                 target.names = most  # what it left out before was only too much
+            omitted.update(set(some) - done)
             if found and len(found) < len(some):
-                omitted.update(set(some) - done)
                 most = len(found)
         elif status in (message.NO_SUCH_NAME, message.GEN_ERR) and 1 <= index <= len(some):
             # v1 refuses the whole request for one object (RFC 1157 4.1.2), and so do some agents' genErr: ask without it
@@ -90,15 +91,23 @@ async def _split(client: Client, target: Target, kind: int, names: Sequence[OID]
 
 
 def _belonging(kind: int, names: Sequence[OID], found: Sequence[VarBind]) -> dict[int, VarBind]:
-    """Which of the names each varbind answers: by its own name for GET, by its place for GETNEXT, and never less than it."""
+    """Which of the names each varbind answers.
+
+    For GET its own name tells. For GETNEXT only its place does, so there must be one for each, in an order that fits: of
+    two names the greater one has no lesser successor. A single name's successor is not less than it, or absent.
+    """
     if kind == message.GET:
         by_name = {binding.oid: binding for binding in found}
         return {i: by_name[name] for i, name in enumerate(names) if name in by_name}
-    return {
-        i: binding
-        for i, (name, binding) in enumerate(zip(names, found, strict=False))
-        if binding.oid > name or binding.tag == ber.END_OF_MIB_VIEW
-    }
+    if len(found) < len(names):
+        return {}
+    pairs = sorted((name, binding.tag == ber.END_OF_MIB_VIEW, binding.oid) for name, binding in zip(names, found, strict=False))
+    for one, other in pairwise(pairs):
+        if one[1:] > other[1:] and one[0] < other[0] and not (one[1] and other[1]):
+            return {}
+    if any(oid <= name and not ended for name, ended, oid in pairs):
+        return {}
+    return dict(enumerate(found[: len(names)]))
 
 
 async def get_bulk(

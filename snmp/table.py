@@ -188,24 +188,24 @@ def _check_end(target: Target, last: OID, after: OID, firsts: Mapping[_Column, O
 
 async def confirm(client: Client, target: Target, rows: Rows) -> bool:
     """Does a device give the same rows singly as it gave in bulk? Tries a few columns: their first row, the one behind it,
-    and one somewhere. Raises SnmpError."""
-    expected: dict[OID, OID | None] = {}
-    names = sorted(rows, key=lambda name: -len(rows[name]))
-    for name in names[:: max(1, len(names) // _TRIED)][:_TRIED]:
-        some = [binding.oid for binding in rows[name].values()]
-        expected[name] = some[0] if some else None
-        if len(some) > 1:
-            expected[some[0]] = some[1]
-            at = random.randrange(len(some) - 1)
-            expected[some[at]] = some[at + 1]
+    and one somewhere; and of tables without rows that there are none. Raises SnmpError."""
+    expected: dict[OID, tuple[OID, OID | None]] = {}  # name -> its column, the next row of that column
+    full = sorted((name for name in rows if rows[name]), key=lambda name: -len(rows[name]))
+    for name in full[:: max(1, len(full) // _TRIED)][:_TRIED]:
+        some = [name, *(binding.oid for binding in rows[name].values())]
+        for at in {0, 1, len(some) - 1, random.randrange(len(some))}:
+            expected[some[at]] = name, some[at + 1] if at + 1 < len(some) else None
+    tables = {name[:-1] for name in full}
+    empty = {name[:-1]: name for name in sorted(rows, reverse=True) if name[:-1] not in tables}
+    expected.update((name, (name, None)) for name in list(empty.values())[:_TRIED])
     asked = list(expected)
     try:
         found = await get_next(client, target, asked)
     except (StatusError, DecodeError, Timeout):
         found = [binding for name in asked for binding in await get_next(client, target, [name])]
     return all(
-        binding.oid == after if after is not None else not name.covers(binding.oid) or binding.tag in ber.EXCEPTIONS
-        for (name, after), binding in zip(expected.items(), found, strict=True)
+        binding.oid == after if after is not None else not column.covers(binding.oid) or binding.tag in ber.EXCEPTIONS
+        for (column, after), binding in zip(expected.values(), found, strict=True)
     )
 
 

@@ -26,7 +26,8 @@ T = TypeVar("T")
 
 class Reading(NamedTuple):
     """One attempt to read a device. `bodies`: the varbinds of each request as received, None where nothing came;
-    `duration` in seconds, None when no answer came at all."""
+    `duration` in seconds, None when no answer came at all; `spilt`: the part that had to be asked again of those requests
+    that were sent together with the first one, right behind it."""
 
     bodies: Sequence[bytes | None]
     outcome: Outcome
@@ -34,6 +35,7 @@ class Reading(NamedTuple):
     duration: float | None
     requests: int
     retries: int
+    spilt: float = 0.0
 
 
 def outcome(error: errors.SnmpError) -> Outcome:
@@ -128,8 +130,8 @@ def _like(target: Target, user: User, retries: int) -> Target:
 class Poll:
     """One round of requests to one device. `done(reading)` is called once, when all were answered or given up."""
 
-    __slots__ = ("_bodies", "_client", "_done", "_error", "_heard", "_left", "_next", "_requests", "_retries", "_started",
-                 "_target", "_window")  # fmt: skip
+    __slots__ = ("_bodies", "_client", "_done", "_error", "_heard", "_left", "_next", "_requests", "_retries", "_spilt",
+                 "_started", "_target", "_window")  # fmt: skip
 
     def __init__(
         self, client: Client, target: Target, requests: Sequence[Request], done: Callable[[Reading], None], window: int = WINDOW
@@ -144,7 +146,7 @@ class Poll:
         self._heard = False
         self._left = len(requests)
         self._next = 0
-        self._retries = 0
+        self._retries = self._spilt = 0
         self._started = client.loop.time()
         if not requests:
             client.loop.call_soon(self._finish)
@@ -160,6 +162,7 @@ class Poll:
         self._left -= 1
         if pending.tries > 1:
             self._retries += pending.tries - 1
+            self._spilt += 0 < pending.mark < self._window
         if type(answer) is Pdu:
             self._heard = True
             if not answer.error_status:
@@ -200,6 +203,7 @@ class Poll:
                 self._client.loop.time() - self._started if self._heard else None,
                 self._next + self._retries,
                 self._retries,
+                self._spilt / max(1, min(self._window, len(self._requests)) - 1),
             )
         )
 

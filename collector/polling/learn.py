@@ -125,15 +125,21 @@ async def learn(
     present = await _present(client, target, roots)
     groups = [[c for c in table.columns if OID(c[:-1]) in present] for table in profile.tables]
     problems: list[str] = []
+    in_bulk = bearing.manner.bulk and not session.is_v1(target)
     rows = await _tables(client, target, groups, bearing, problems, at_once)
-    if bearing.manner.bulk and not session.is_v1(target) and not await confirm(client, target, rows):
-        # it hides rows from those who ask for many (or the table moved while it was walked)
+    if in_bulk and not await confirm(client, target, rows):
+        # it hides rows from those who ask for many, or the table moved while it was walked
         singly, problems = Bearing(BY_NAME), []
         again = await _tables(client, target, groups, singly, problems, at_once)
-        if {column: some.keys() for column, some in again.items()} != {column: some.keys() for column, some in rows.items()}:
-            rows, bearing.rung = again, max(bearing.rung, singly.rung)
+        if _indexes(again) != _indexes(rows) and await confirm(client, target, again):
+            bearing.rung = max(bearing.rung, singly.rung)
+        rows = again
     cells.update((column, found) for column, found in rows.items() if found)
     return Learnt(profile, {c: cells[c] for c in wanted if c in cells}, "; ".join(problems))
+
+
+def _indexes(rows: Rows) -> dict[OID, frozenset[tuple[int, ...]]]:
+    return {column: frozenset(found) for column, found in rows.items()}
 
 
 async def _tables(

@@ -180,7 +180,7 @@ class Plan:
             facts, samples, ignored = _translated(self.profile, self._cells(bodies))
             moving = frozenset(encode_oid(sample.cell) for sample in samples if sample.cell is not None) | {UPTIME}
             self._moving = share(moving, lambda: moving)
-            unread = frozenset(map(encode_oid, ignored)) - moving
+            unread = frozenset(map(encode_oid, ignored)) - moving | ({_TABLE_CHANGED} if self.restless else frozenset())
             self._free = share(unread, lambda: unread)
             self._pinned_key = self._key(bodies, found)
             self._compile(bodies, found, samples)

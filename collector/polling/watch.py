@@ -36,12 +36,15 @@ LEARN_WITHIN = 300.0
 """Seconds in which learning must end, or the device is tried again at its next turn."""
 SOON = 600.0
 """Seconds in which a second change of ifTableLastChange means that it says nothing; and until a failed learning is repeated."""
+RESTLESS = 86400.0
+"""Seconds in which such an ifTableLastChange is not looked at."""
 UNSURE = 1.0
 """Seconds: a poll that took longer, with retries, may have met a device that restarted meanwhile."""
 QUIET_TRIES = 2
 """Tries for a device that was silent at its last turn: with the question why it is, three packets."""
-STRAIN = 0.3
-"""The part of a turn's requests that must be asked again, on average over a few turns, until fewer are under way at once."""
+STRAIN = 0.15
+"""The part of a burst behind its first packet that must be asked again, on average over a few turns, until fewer are under way
+at once."""
 CALM = 30
 """Turns without a loss until one more request may be under way; each cut doubles it."""
 
@@ -55,7 +58,8 @@ Done = Callable[["Watch", "Result"], None]
 class Watch:
     """What is remembered of a device between its turns.
 
-    `tries` as the settings allow. `bearing` and `window` say what it bears: the shape of questions, and how many under way
+    `tries` as the settings allow. `bumped` is when its ifTableLastChange changed last, `restless` until when that says
+    nothing. `bearing` and `window` say what it bears: the shape of questions, and how many under way
     at once. `gone`: it is no longer in the settings, or another watch has taken its place. `counted`: messages and
     repeated ones that its unit has counted already.
     """
@@ -66,7 +70,8 @@ class Watch:
     status: Status = field(default_factory=lambda: Status(State.UNKNOWN))
     published: State = State.UNKNOWN
     relearn: float = 0.0
-    learnt: float = float("-inf")
+    bumped: float = float("-inf")
+    restless: float = float("-inf")
     tries: int = 3
     silent_turns: int = 0
     spared: int = 0
@@ -196,7 +201,6 @@ class Asking:
                 self._poll(watch, watch.plan, done)
                 return None
             return Result(outcome, said)
-        watch.learnt = now()
         watch.relearn = now() + RELEARN * random.uniform(0.9, 1.1)
         self._poll(watch, self._planned(watch, found), done, found)
         return None
@@ -206,6 +210,7 @@ class Asking:
         if isinstance(watch.target.credential, User):
             manner = manner._replace(octets=min(manner.octets, SECURED))
         watch.plan = Plan.made(found.profile, found.cells, manner, v1=is_v1(watch.target))
+        watch.plan.restless = self.client.loop.time() < watch.restless
         return watch.plan
 
     # -- how is it?
@@ -225,11 +230,13 @@ class Asking:
             try:
                 block, facts = self._read(watch, plan, reading, fresh is not None)
             except TableChanged as e:
-                if fresh is None and self.client.loop.time() - watch.learnt < SOON:
-                    plan.restless = True  # it said so a moment ago as well
-                    block, facts = self._read(watch, plan, reading, fresh is not None)
-                else:
+                bumped, watch.bumped = watch.bumped, self.client.loop.time()
+                if fresh is None and watch.bumped - bumped > SOON:
                     return self._changed(watch, done, e, fresh, reading)
+                watch.restless = watch.bumped + RESTLESS  # it said so a moment ago as well
+                plan.restless = True
+                block, facts = self._read(watch, plan, reading, fresh is not None)
+                settled = False
             except Changed as e:
                 return self._changed(watch, done, e, fresh, reading)
             except errors.DecodeError as e:
@@ -320,20 +327,19 @@ class Asking:
     def _weigh(self, watch: Watch, reading: Reading) -> None:
         """Fewer requests under way to a device that drops bursts, one more after a calm while.
 
-        Half of the packets lost, turn after turn, is no line: that is a device whose buffer holds so many and no more.
+        A line loses any packet; a device whose buffer holds so many and no more loses, turn after turn, those behind the
+        first of a burst.
         """
         asked = reading.requests - reading.retries
         if asked < 2:
             return
-        watch.strain += (min(reading.retries / asked, 1.0) - watch.strain) / 3
+        watch.strain += (reading.spilt - watch.strain) / 4
         if watch.window > 1 and (watch.strain > STRAIN or (reading.outcome is Outcome.PARTIAL and reading.retries)):
-            watch.window = max(1, min(watch.window, asked) // 2)
+            watch.window = max(1, min(watch.window, asked) - 1 if watch.strain < 2 * STRAIN else min(watch.window, asked) // 2)
             watch.strain, watch.calm = 0.0, 0
             watch.cuts += 1
             self._keep(watch)
-        elif reading.retries:
-            watch.calm = 0
-        elif watch.window < WINDOW:
+        elif watch.window < WINDOW and watch.strain < STRAIN / 2:
             watch.calm += 1
             if watch.calm >= CALM << min(watch.cuts, 5):
                 watch.calm = 0

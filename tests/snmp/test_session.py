@@ -152,8 +152,25 @@ def test_get_next_never_steps_back() -> None:
     def answer(data: bytes, _: Any) -> bytes:
         return reply(data, [text(DESCR), text(OID((1, 3, 7)))])
 
-    found = with_device(answer, lambda c, _, t: session.get_next(c, t, [NAME, NAME]))
-    assert found == [VarBind(NAME, ber.END_OF_MIB_VIEW, None), text(OID((1, 3, 7)))]
+    found = with_device(answer, lambda c, _, t: session.get_next(c, t, [NAME]))
+    assert found == [VarBind(NAME, ber.END_OF_MIB_VIEW, None)]
+
+
+@pytest.mark.parametrize("spoil", [lambda found: found[::-1], lambda found: found[1:], lambda found: found[1:] + found[:1]])
+def test_successors_in_the_wrong_places_are_asked_for_again(spoil: Callable[[list[VarBind]], list[VarBind]]) -> None:
+    """GETNEXT answers are known by their places only: where those cannot be right, each is asked for alone."""
+    agent: list[Any] = []
+
+    def answer(data: bytes, source: Any) -> bytes:
+        asked = question(data)[1]
+        found = question(agent[0].answer(data, source))[1]
+        return reply(data, found if len(asked) == 1 else spoil(found))
+
+    async def work(client: Client, device: Device, target: Target) -> list[VarBind]:
+        agent.append(responder(many(9)))
+        return await session.get_next(client, target, [OID((*ROOT, i)) for i in (0, 2, 5, 9)])
+
+    assert [b.oid[-1] if b.tag != ber.END_OF_MIB_VIEW else None for b in with_device(answer, work)] == [1, 3, 6, None]
 
 
 @pytest.mark.parametrize("index", [0, 2])
