@@ -40,7 +40,8 @@ def recover(nodes: Iterable[Node], surveys: Iterable[Survey], unit: str = "") ->
     home = frozenset(one.id for one in directory.nodes.values() if not unit or one.unit == unit)
     tree = grow(directory, {id: taken[id] for id in taken if id in directory.nodes}, home)
     work = _Work(directory, taken, tree, home)
-    links = work.between_bridges() + work.machines()
+    links = work.machines()  # first: they tell of what stands between switches
+    links += work.between_bridges()
     return Topology(tree.root, tuple(sorted(links, key=_order)), directory.shared)
 
 
@@ -74,6 +75,8 @@ class _Work:
         self.surveys = surveys
         self.tree = tree
         self.home = home
+        self.segments: set[tuple[str, str]] = set()
+        """Ports of bridges with machines between them and the bridges below."""
         self.crowds = {id: Counter(port for _, port, _ in _distinct(surveys[id].heard)) for id in tree.seen}
 
     # -- switches
@@ -81,9 +84,9 @@ class _Work:
     def between_bridges(self) -> list[Link]:
         """A link for each bridge to the one it hangs on, and for each further cable that LLDP tells of."""
         links = [
-            Link(one.device, one.port, id, one.own_port, how=one.how, via=UNMANAGED if one.shared else "")
+            Link(one.device, one.port, id, one.own_port, how=one.how, via=UNMANAGED if one.shared or at in self.segments else "")
             for id, one in self.tree.above.items()
-            if one.device
+            if (at := (one.device, self.tree.down[id]))[0]
         ]
         told = {frozenset((link.device, link.remote)) for link in links}
         ends = {
@@ -145,6 +148,7 @@ class _Work:
             if not children:
                 return Above(lowest, port, "", "forwarding")
             if any(heard.get(child) == tree.up[child] for child in children if child in tree.up) or len(children) > 1:
+                self.segments.add((lowest, port))
                 return Above(lowest, port, "", "forwarding", shared=True)
             return Above(children[0], "", "", "forwarding")  # its switch has forgotten at which port
         tops = [bridge for bridge in heard if (above := tree.above.get(bridge)) is not None and above.device == tree.root]
