@@ -17,6 +17,7 @@ COMMANDS = {
     "password": "password",
     "device": "device",
     "topology": "topology",
+    "discover": "discover",
     "profile": "profile",
     "mib": "mib",
     "export": "export",

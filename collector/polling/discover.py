@@ -35,7 +35,7 @@ from .translate import translate
 
 log = logging.getLogger(__name__)
 
-UNDER_WAY = 512
+UNDER_WAY = 64
 """Addresses that are asked at the same time, at least; on a fast line as many as fit between question and last answer."""
 EXAMINED = 12
 """Devices that are read at the same time."""
@@ -261,7 +261,8 @@ class Search:
         target = self._target(case.address, step)
         answer, result, said = await attempt(session.ask(self._client, target, WHO))
         if answer is not None and answer.error_status:
-            result = outcome(StatusError(answer.error_status))
+            refusal = StatusError(answer.error_status, answer.error_index)
+            result, said = outcome(refusal), str(refusal)
         case.answered(step, result, said, target.security.engine_id if isinstance(target.security, Usm) else b"")
         if case.opened_by is not None:
             await self._examine(case, case.opened_by, target)
