@@ -40,6 +40,9 @@ RESTLESS = 86400.0
 """Seconds in which such an ifTableLastChange is not looked at."""
 UNSURE = 1.0
 """Seconds: a poll that took longer, with retries, may have met a device that restarted meanwhile."""
+MORE_TRIES = 2
+"""Further tries for a device that answered at its last turn: of 13,000 on lines that lose 2 % each way, some lose three packets
+in a row every minute."""
 QUIET_TRIES = 2
 """Tries for a device that was silent at its last turn: with the question why it is, three packets."""
 STRAIN = 0.15
@@ -112,7 +115,7 @@ class Asking:
     def turn(self, watch: Watch, done: Done) -> None:
         """Ask a device now; its `busy` is set until `done`."""
         watch.busy = True
-        watch.target.retries = min(watch.tries, QUIET_TRIES if watch.silent_turns else watch.tries) - 1
+        watch.target.retries = _tries(watch) - 1
         if watch.plan is None or watch.silent_turns or self.client.loop.time() >= watch.relearn:
             self._greet(watch, done)
         else:
@@ -371,3 +374,10 @@ def restore(watch: Watch, plan: Plan, now: float) -> None:
     watch.bearing = Bearing(plan.rung)
     watch.window = plan.window if 1 <= plan.window <= WINDOW else WINDOW
     watch.relearn = now + random.uniform(0.1, 1.1) * RELEARN
+
+
+def _tries(watch: Watch) -> int:
+    """How often the first question of a turn is put before the device counts as silent."""
+    if watch.silent_turns:
+        return min(watch.tries, QUIET_TRIES)
+    return watch.tries + MORE_TRIES if watch.status.state in (State.UP, State.PARTIAL) else watch.tries

@@ -563,7 +563,7 @@ def test_the_window_opens_again() -> None:
 
 
 def test_a_dead_device_costs_at_most_three_packets_a_turn() -> None:
-    """From its second silent turn on, the question whether somebody is there included; at its first one, the window's."""
+    """From its second silent turn on, the question whether somebody is there included; before, the window and four more."""
 
     async def work() -> None:
         switch = Switch(many())
@@ -581,7 +581,7 @@ def test_a_dead_device_costs_at_most_three_packets_a_turn() -> None:
                     result = await own.turn(watch)
                     assert result.outcome is Outcome.TIMEOUT
                     requests.append(switch.peer.requests() - before)
-            assert requests == [3, 3, 2, 2, len(plan.requests) + 2, 3, 2, 2]
+            assert requests == [3, 3, 2, 2, len(plan.requests) + 4, 3, 2, 2]
             switch.peer.answer = switch.answer
             ticked(switch)
             for watch in (unknown, known):
