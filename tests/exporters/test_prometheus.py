@@ -193,6 +193,20 @@ def test_units_have_info_counts_and_further_numbers() -> None:
     assert found[key("unit_cycle_seconds", unit="xa-0")] == (4, None)
 
 
+def test_what_a_unit_is_told_stays_until_told_anew(pages: Pages) -> None:
+    """Links and whatever else is worked out for a unit stand on its page at once, without times, over its cycles."""
+    link = (("device", "sw1"), ("interface", "eth0"), ("remote_device", "pc\"1"), ("remote_interface", ""), ("protocol", "lldp"))
+    found = key("link_info", device="sw1", interface="eth0", remote_device='pc"1', remote_interface="", protocol="lldp")
+    pages.tell("xa-0", [(Series("haidang_link_info", link), 1), (Series("haidang_port_machines", link[:2]), 3)])
+    assert of(pages)[found] == (1, None)
+    pages.cycled("xa-0")
+    assert of(pages)[key("port_machines", device="sw1", interface="eth0")] == (3, None)
+    pages.tell("xa-0", [])
+    assert found not in of(pages)
+    pages.tell("nowhere", [(Series("haidang_link_info", link), 1)])
+    assert pages.page("nowhere") is None
+
+
 def test_time_never_goes_backwards_within_a_series(pages: Pages) -> None:
     """After the clock was set back values stand without a time, and with one again when it has caught up."""
     uptime = key("device_uptime_seconds", device="sw1")
