@@ -47,9 +47,10 @@ def cut_off(statuses: Mapping[str, Status], parents: Mapping[str, str]) -> set[s
     gone = silent - forwarding
     found = set()
     for device in silent:
-        above = parents.get(device, "")
-        while above and above not in gone:
+        above, passed = parents.get(device, ""), {device}
+        while above and above not in gone and above not in passed:
+            passed.add(above)
             above = parents.get(above, "")
-        if above:
+        if above in gone and above != device:
             found.add(device)
     return found

@@ -1,4 +1,4 @@
-"""States worked out for a unit as a whole: what is behind a dead switch or line is unreachable, not silent."""
+"""States: what an outcome says of a device, and what the silence of several says of their line or their switch."""
 
 from __future__ import annotations
 
@@ -6,60 +6,63 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.estate.states import behind_dead_line, cut_off, quiet
-from collector.model import State, Status
-
-OFFICE = {"sw1": "gw", "sw2": "sw1", "pc1": "sw1", "pc2": "sw2", "pc3": "sw2"}
-"""A router, a switch, another one on it; machines on both."""
+from collector.estate.states import behind_dead_line, cut_off, judge, quiet
+from collector.model import Outcome, State, Status
 
 
-def statuses(*silent: str, unknown: str = "") -> dict[str, Status]:
-    """The office with these devices silent."""
-    return {
-        device: Status(State.UNKNOWN if device == unknown else State.SILENT if device in silent else State.UP)
-        for device in ("gw", *OFFICE)
-    }
+def test_every_outcome_is_a_state() -> None:
+    """Each outcome has its state; only silence and an unreachable place are quiet."""
+    states = {outcome: judge(outcome) for outcome in Outcome}
+    assert states[Outcome.OK] is State.UP
+    assert states[Outcome.AUTH] is State.REFUSED
+    assert {outcome for outcome, state in states.items() if quiet(state)} == {Outcome.TIMEOUT, Outcome.UNREACHABLE}
+    assert not quiet(State.UNKNOWN)
 
 
 @pytest.mark.parametrize(
-    ("silent", "behind"),
+    ("states", "dead"),
     [
-        ([], set()),
-        (["pc1", "pc2"], set()),
-        (["sw2", "pc2", "pc3"], {"pc2", "pc3"}),
-        (["sw2", "pc2"], set()),
-        (["sw1", "sw2", "pc1", "pc2", "pc3"], {"sw2", "pc1", "pc2", "pc3"}),
-        (["gw", "pc1"], set()),
-        (["sw1", "pc1"], set()),
-        (["sw2", "pc1", "pc2", "pc3"], {"pc2", "pc3"}),
+        ([], False),
+        ([State.SILENT], False),
+        ([State.SILENT, State.SILENT], True),
+        ([State.SILENT, State.UNREACHABLE], True),
+        ([State.SILENT, State.UP], False),
+        ([State.SILENT, State.REFUSED], False),
+        ([State.SILENT, State.GARBLED], False),
+        ([State.SILENT, State.UNKNOWN], False),
     ],
-    ids=[
-        "all well", "two machines are off", "a dead switch", "a switch that only forwards", "the first switch",
-        "a router that only forwards", "a first switch that only forwards", "a dead switch, and a machine elsewhere off",
-    ],
-)  # fmt: skip
-def test_machines_behind_a_dead_switch_are_unreachable(silent: list[str], behind: set[str]) -> None:
-    """A silent switch with nothing answering behind it takes those behind it along; one with somebody answering does not."""
-    assert cut_off(statuses(*silent), OFFICE) == behind
+)
+def test_a_line_is_dead_when_nothing_behind_it_answers(states: list[State], dead: bool) -> None:
+    """One device alone may be dead itself; one that answers anything, or is not known yet, speaks for the line."""
+    assert behind_dead_line([Status(state) for state in states]) is dead
 
 
-def test_a_device_nobody_asked_yet_is_no_sign_of_life() -> None:
-    """Only an answer proves that a switch forwards."""
-    assert cut_off(statuses("sw2", "pc2", unknown="pc3"), OFFICE) == {"pc2"}
-    assert cut_off(statuses("sw2", "pc2"), {}) == set()
+PARENTS = {"pc": "floor", "printer": "floor", "floor": "core", "server": "core"}
 
 
-@given(st.sets(st.sampled_from(["gw", *OFFICE])))
-def test_somebody_is_always_left_to_blame(silent: set[str]) -> None:
-    """Not everything that is silent is behind something; nothing that answers is."""
-    behind = cut_off(statuses(*silent), OFFICE)
-    assert behind <= silent
-    assert not silent or behind < silent
+def lost(**states: State) -> set[str]:
+    return cut_off({device: Status(state) for device, state in states.items()}, PARENTS)
 
 
-def test_a_line_is_dead_when_nobody_answers() -> None:
-    """Two devices or more, all silent: the line. One device alone may have failed itself."""
-    assert behind_dead_line([Status(State.SILENT), Status(State.UNREACHABLE)])
-    assert not behind_dead_line([Status(State.SILENT)])
-    assert not behind_dead_line([Status(State.SILENT), Status(State.REFUSED)])
-    assert quiet(State.UNREACHABLE)
+def test_what_hangs_on_a_dead_switch_is_cut_off() -> None:
+    """The switch itself is silent; of what is behind it nothing is known."""
+    silent, up = State.SILENT, State.UP
+    assert lost(core=up, server=up, floor=silent, pc=silent, printer=silent) == {"pc", "printer"}
+    assert lost(core=up, server=up, floor=up, pc=silent, printer=up) == set()
+    assert lost(core=up, server=up, floor=silent, pc=up, printer=silent) == set(), "it forwards, so it is not dead"
+    assert lost(core=silent, server=silent, floor=silent, pc=silent, printer=silent) == {"server", "floor", "pc", "printer"}
+
+
+def test_nothing_known_is_nothing_said() -> None:
+    """Without links nobody is cut off."""
+    assert cut_off({"a": Status(State.SILENT), "b": Status(State.SILENT)}, {}) == set()
+
+
+NAMES = st.sampled_from("abcdefg")
+
+
+@given(st.dictionaries(NAMES, st.sampled_from(list(State))), st.dictionaries(NAMES, NAMES))
+def test_links_in_a_circle_end(states: dict[str, State], parents: dict[str, str]) -> None:
+    """Whatever the links say, circles and strangers included: only silent devices are cut off, each behind another one."""
+    found = cut_off({device: Status(state) for device, state in states.items()}, parents)
+    assert all(quiet(states[device]) and device in parents for device in found)
