@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..model import Beside, Device, Facts, Interface, Survey
+from ..model import Beside, Device, Facts, Interface, Neighbour, Survey
 from .evidence import BORROWED_MACS, name
 from .portnames import Ports
 
@@ -16,7 +16,7 @@ _LOOPBACK = 24
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A device as topology sees it. `interfaces` of a device that forwards nothing may be only those with an address."""
+    """A device as topology sees it. Of a device that forwards nothing `interfaces` may be only those with an address."""
 
     id: str
     kind: str = "other"
@@ -24,11 +24,12 @@ class Node:
     address: str = ""
     unit: str = ""
     interfaces: tuple[Interface, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 def node(device: Device, facts: Facts) -> Node:
     """A polled device."""
-    return Node(device.id, facts.kind, facts.name, device.address, device.unit, facts.interfaces)
+    return Node(device.id, facts.kind, facts.name, device.address, device.unit, facts.interfaces, facts.neighbours)
 
 
 def plain(mac: str) -> str:

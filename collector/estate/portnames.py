@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..model import Interface
 
-_LONG = re.compile(r"([a-z][a-z-]*) *([\d/.:]+)")
+_LONG = re.compile(r"([a-z][a-z-]*) *([\d/.:]+)(?: : (?:copper|fiber))?")
 _KINDS = {
     "fa": "fastethernet", "fe": "fastethernet", "gi": "gigabitethernet", "ge": "gigabitethernet", "gig": "gigabitethernet",
     "te": "tengigabitethernet", "xge": "tengigabitethernet", "xgigabitethernet": "tengigabitethernet",

@@ -15,6 +15,8 @@ _STATES = {
     Outcome.MALFORMED: State.GARBLED,
 }
 
+_ANSWERS = (State.UP, State.PARTIAL, State.REFUSED, State.GARBLED)
+
 
 def judge(outcome: Outcome) -> State:
     """What one attempt alone says of a device."""
@@ -41,7 +43,7 @@ def cut_off(statuses: Mapping[str, Status], parents: Mapping[str, str]) -> set[s
         return set()
     forwarding: set[str] = set()
     for device, status in statuses.items():
-        if device not in silent and status.state is not State.UNKNOWN:
+        if status.state in _ANSWERS:
             while (device := parents.get(device, "")) and device not in forwarding:
                 forwarding.add(device)
     gone = silent - forwarding

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from snmp.message import VarBind
 from snmp.oid import OID
 from snmp.table import Rows
 
 from ..estate.portnames import Ports
-from ..model import Beside
-from .bridge import integer, mac_of
+from ..model import Beside, Neighbour
+from .bridge import integer, mac_in, mac_of
 from .cells import decode
 
 _LLDP = OID((1, 0, 8802, 1, 1, 2, 1))
@@ -47,12 +47,12 @@ def lldp(rows: Rows, ports: Ports, base: Mapping[int, str]) -> tuple[list[Beside
         if not port:
             lost += 1
             continue
-        over_there = [_text(port_id.get(index), integer(port_subtype.get(index)) == _PORT_MAC), _text(port_text.get(index))]
+        over_there = [_id(port_id.get(index), integer(port_subtype.get(index)), _PORT_MAC), _text(port_text.get(index))]
         found.append(
             Beside(
                 port,
                 "lldp",
-                _text(chassis.get(index), integer(subtype.get(index)) == _CHASSIS_MAC),
+                _id(chassis.get(index), integer(subtype.get(index)), _CHASSIS_MAC),
                 _text(name.get(index)),
                 tuple(dict.fromkeys(filter(None, over_there))),
                 addresses.get(index, ""),
@@ -63,12 +63,15 @@ def lldp(rows: Rows, ports: Ports, base: Mapping[int, str]) -> tuple[list[Beside
 
 
 def local_port(number: int, rows: Rows, ports: Ports, base: Mapping[int, str]) -> str:
-    """The interface behind a local port number, which is no ifIndex: by what the device calls it, else as a bridge port."""
+    """The interface behind a local port number, which is no ifIndex: by what the device calls it, else as a bridge port.
+
+    As an ifIndex it counts only where no bridge port is anything else than that.
+    """
     subtypes, ids, texts = (rows.get(column, {}) for column in LOCAL)
     at = (number,)
     subtype = integer(subtypes.get(at))
-    said = _text(ids.get(at), subtype == _PORT_MAC)
-    if subtype in (_ALIAS, _PORT_MAC, _NAME, _LOCAL) and not said.isdecimal() and (found := ports.find(said)):
+    said = _id(ids.get(at), subtype, _PORT_MAC)
+    if subtype in (None, _ALIAS, _PORT_MAC, _NAME, _LOCAL) and not said.isdecimal() and (found := ports.find(said)):
         return found
     if found := ports.find(_text(texts.get(at))) or (ports.find(said) if subtype == _NAME else ""):
         return found
@@ -76,7 +79,8 @@ def local_port(number: int, rows: Rows, ports: Ports, base: Mapping[int, str]) -
         return base[number]
     if said.isdecimal() and subtype == _LOCAL and int(said) in ports.by_index:
         return ports.by_index[int(said)]
-    return ports.by_index.get(number, "") if not base else ""
+    same = all(ports.by_index.get(port) == name for port, name in base.items())
+    return ports.by_index.get(number, "") if same else ""
 
 
 def _managed(rows: Rows) -> dict[tuple[int, ...], str]:
@@ -112,7 +116,28 @@ def _role(binding: VarBind | None, octet: int, roles: tuple[tuple[int, str], ...
     return next((role for bit, role in roles if bits & bit), "")
 
 
-def _text(binding: VarBind | None, is_mac: bool = False) -> str:
+def also(neighbours: Iterable[Neighbour], found: Iterable[Beside], ports: Ports) -> list[Beside]:
+    """What the facts have of ports that neither LLDP nor CDP told of: by the makers' own tables, and LLDP's second MIB."""
+    told = {one.port for one in found}
+    return [
+        Beside(
+            port, one.protocol, mac_in(one.remote_id) or one.remote_id, one.remote_name, tuple(filter(None, (one.remote_port,)))
+        )
+        for one in neighbours
+        if (port := ports.find(one.local_port)) and port not in told
+    ]
+
+
+def _text(binding: VarBind | None) -> str:
+    return decode(binding.value) if binding is not None and isinstance(binding.value, bytes) else ""
+
+
+def _id(binding: VarBind | None, subtype: int | None, mac_subtype: int) -> str:
+    """A chassis' or port's id: an address where the subtype says so, or where six octets can hardly be text; else text."""
     if binding is None or not isinstance(binding.value, bytes):
         return ""
-    return (mac_of(binding.value) if is_mac else "") or decode(binding.value)
+    raw = binding.value
+    if len(raw) == 6 and (subtype == mac_subtype or (subtype is None and not raw.isascii())):
+        return mac_of(raw)
+    text = decode(raw)
+    return mac_in(text) or ("" if not text.strip("0:- ") and len(text) > 11 else text)

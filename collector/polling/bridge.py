@@ -6,6 +6,7 @@ certain is left out and said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ BY_VLAN = (BRIDGE + (7, 1, 2, 2, 1, 2), BRIDGE + (7, 1, 2, 2, 1, 3))
 """dot1qTpFdbPort, dot1qTpFdbStatus; the index is the filtering database and the address."""
 IEEE = (OID((1, 3, 111, 2, 802, 1, 1, 4, 1, 2, 2, 1, 3)), OID((1, 3, 111, 2, 802, 1, 1, 4, 1, 2, 2, 1, 4)))
 """ieee8021QBridgeTpFdbPort and its status; the index is component, filtering database and address."""
+HUAWEI = OID((1, 3, 6, 1, 4, 1, 2011, 5, 25, 42, 2, 1, 3, 1, 4))
+"""hwDynFdbPort (HUAWEI-L2MAM-MIB): an ifIndex; the index is the address, the VLAN, and the name of a virtual switch."""
 CURRENT = tuple(BRIDGE + (7, 1, 4, 2, 1, column) for column in (3, 4, 5))
 """dot1qVlanFdbId, dot1qVlanCurrentEgressPorts, dot1qVlanCurrentUntaggedPorts; the index is a time mark and the VLAN."""
 STATIC = tuple(BRIDGE + (7, 1, 4, 3, 1, column) for column in (2, 4))
@@ -74,32 +77,40 @@ def forwarding(rows: Rows, columns: tuple[OID, OID]) -> Entries:
     return found
 
 
+def huawei(rows: Rows, names: Mapping[int, str]) -> list[Heard]:
+    """The entries of Huawei's own table, which names interfaces and VLANs without detours."""
+    return [
+        Heard(address, names[port], index[6])
+        for index, binding in rows.get(HUAWEI, {}).items()
+        if len(index) > 6 and (address := mac_of(index[:6])) and (port := integer(binding)) in names and port is not None
+    ]
+
+
 def own_addresses(entries: Iterable[Entries]) -> frozenset[str]:
     """What a switch calls its own."""
     return frozenset(address for one in entries for address in one.own)
 
 
 def bridge_ports(base: Mapping[int, int], used: Iterable[int], interfaces: Iterable[Interface]) -> dict[int, str]:
-    """Bridge port -> name of the interface.
+    """Bridge port -> name of the interface; `used` are the ports that the forwarding table names.
 
-    Agents without dot1dBasePortTable number their Ethernet ports by ifIndex or from 1; where both could be meant, or neither
-    fits all ports in use, nothing is told rather than the wrong port.
+    Agents without dot1dBasePortTable, or with one that has none of these ports (TP-Link's has ifIndices for both), number their
+    Ethernet ports by ifIndex or from 1; where both could be meant, or neither fits all ports in use, nothing is told rather
+    than the wrong port.
     """
-    names = {one.index: one.name for one in interfaces}
-    if base:
-        return {port: names[index] for port, index in base.items() if index in names}
-    indices = sorted(one.index for one in interfaces if one.type in _PHYSICAL or one.type is None)
+    names = {one.index: one.name for one in interfaces if one.index}
     wanted = set(used)
+    if base and (not wanted or wanted & base.keys()):
+        return {port: names[index] for port, index in base.items() if index in names}
+    physical = base.values() if base else (one.index for one in interfaces if one.type in _PHYSICAL or one.type is None)
+    indices = names.keys() & physical
     if not indices or not wanted:
         return {}
-    first = indices[0]
-    same = wanted <= set(indices)
-    shifted = {port: port + first - 1 for port in wanted}
-    if same and (first == 1 or not set(shifted.values()) <= set(indices)):
-        return {port: names[port] for port in wanted}
-    if not same and set(shifted.values()) <= set(indices):
-        return {port: names[index] for port, index in shifted.items()}
-    return {}
+    shift = min(indices) - 1
+    same, shifted = wanted <= indices, {port + shift for port in wanted} <= indices
+    if same is shifted and shift:
+        return {}
+    return {port: names[port if same else port + shift] for port in wanted} if same or shifted else {}
 
 
 def vlan_of_database(rows: Rows, used: Iterable[int]) -> dict[int, int]:
@@ -177,6 +188,12 @@ def bundles(rows: Rows, names: Mapping[int, str]) -> dict[str, str]:
         for i, binding in rows.get(AGGREGATE, {}).items()
         if (aggregate := integer(binding)) is not None and i[-1] in names and aggregate in names and aggregate != i[-1]
     }
+
+
+def mac_in(text: str) -> str:
+    """An address written as text in any of the usual ways, as `Interface.mac` has it; empty for other texts."""
+    digits = re.sub(r"[:.\- ]", "", text)
+    return mac_of(bytes.fromhex(digits)) if re.fullmatch(r"[0-9A-Fa-f]{12}", digits) and len(text) <= 17 else ""
 
 
 def mac_of(octets: Iterable[int]) -> str:

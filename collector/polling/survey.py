@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 
 from snmp import ber, session
 from snmp.client import Client, Target
-from snmp.errors import SecurityError, SnmpError, Timeout
+from snmp.errors import SecurityError, SnmpError, StatusError, Timeout
 from snmp.oid import OID
 from snmp.table import Bearing, Rows, walk_columns
 from snmp.usm import User
 
 from ..estate.portnames import Ports
-from ..model import Heard, Interface, Survey
+from ..model import Heard, Interface, Neighbour, Survey
 from . import adjacency, bridge, negotiation
 from .bridge import Entries
 
@@ -54,15 +54,21 @@ _FORWARDING = (bridge.BY_VLAN, bridge.IEEE, bridge.PLAIN)
 
 
 async def survey(
-    client: Client, target: Target, device: str, interfaces: Sequence[Interface], bearing: Bearing | None = None
+    client: Client,
+    target: Target,
+    device: str,
+    interfaces: Sequence[Interface],
+    neighbours: Sequence[Neighbour] = (),
+    bearing: Bearing | None = None,
 ) -> Survey:
     """Ask one device, one request at a time; raises SnmpError when it does not answer at all.
 
-    `interfaces` are the ones of its facts. What it does not have costs no more than a question whether it does.
+    `interfaces` and `neighbours` are the ones of its facts. What it does not have costs no more than a question whether it does.
     """
     asking = _Asking(client, target, bearing or Bearing())
     scalars = await session.get(client, target, [bridge.BASE_ADDRESS, *adjacency.CHASSIS])
-    present = await asking.present([*(table[0] for table in _TABLES), *(columns[0] for columns in _FORWARDING)])
+    tables = [*(table[0] for table in _TABLES), *(columns[0] for columns in _FORWARDING), bridge.HUAWEI]
+    present = await asking.present(tables)
     rows: Rows = {}
     for table in _TABLES:
         if table[0] in present:
@@ -71,6 +77,8 @@ async def survey(
     ports = Ports(interfaces)
     entries, heard, base = await _forwarding(asking, present, rows, interfaces)
     beside, lost = adjacency.lldp(rows, ports, base)
+    beside += adjacency.cdp(rows, names)
+    beside += adjacency.also(neighbours, beside, ports)
     if lost:
         asking.missed.append(f"{lost} LLDP neighbours at ports that cannot be told")
     trunks, access = bridge.tagged(rows, base)
@@ -81,9 +89,9 @@ async def survey(
         device,
         time.time(),
         frozenset((own | bridge.own_addresses(entries)) - {""}),
-        bridges=any(one.learned or one.own for one in entries),
+        bridges=bool(heard) or any(one.learned or one.own for one in entries),
         heard=tuple(heard),
-        beside=(*beside, *adjacency.cdp(rows, names)),
+        beside=tuple(beside),
         resolved=resolved(rows, names),
         trunks=trunks | cisco_trunks,
         vlans={**access, **cisco_access},
@@ -104,14 +112,20 @@ class _Asking:
         self.missed: list[str] = []
 
     async def present(self, columns: Sequence[OID]) -> set[OID]:
-        """Those of the columns whose tables have anything."""
-        found = set()
+        """Those of the columns whose tables have anything, or something that finds no room in an answer."""
         entries = [OID(column[:-1]) for column in columns]
-        answers = await session.get_next(self.client, self.target, entries)
-        for column, entry, binding in zip(columns, entries, answers, strict=True):
-            if binding.tag not in ber.EXCEPTIONS and entry.covers(binding.oid):
-                found.add(column)
-        return found
+        try:
+            answers = await session.get_next(self.client, self.target, entries)
+        except StatusError:
+            if len(columns) == 1:
+                return set(columns)
+            half = len(columns) // 2
+            return await self.present(columns[:half]) | await self.present(columns[half:])
+        return {
+            column
+            for column, entry, binding in zip(columns, entries, answers, strict=True)
+            if binding.tag not in ber.EXCEPTIONS and entry.covers(binding.oid)
+        }
 
     async def walk(self, columns: Sequence[OID], target: Target | None = None) -> Rows:
         """The columns of one table; empty, and noted, when it cannot be read."""
@@ -142,6 +156,10 @@ async def _forwarding(
         if heard and columns is not bridge.PLAIN:
             _note_lost(asking, used, ports)
             return tried, heard, ports
+    if bridge.HUAWEI in present and (
+        own := bridge.huawei(await asking.walk([bridge.HUAWEI]), {one.index: one.name for one in interfaces})
+    ):
+        return tried, own, bridge.bridge_ports(base, (), interfaces)
     vlans = bridge.cisco_vlans(rows)
     if vlans and not asking.target.context:
         found, by_vlan, ports = await _each_vlan(asking, vlans, base, interfaces)

@@ -102,7 +102,7 @@ class Surveyor:
         self._forget(device.id)
         one = node(device, facts)
         if one.kind not in KINDS:
-            one = replace(one, interfaces=tuple(port for port in one.interfaces if port.mac))
+            one = replace(one, interfaces=tuple(port for port in one.interfaces if port.mac), neighbours=())
         self._nodes[device.id] = one
         self._units.setdefault(device.unit, set()).add(device.id)
         self._owners.update((port.mac, device.id) for port in one.interfaces if port.mac)
@@ -179,7 +179,9 @@ class Surveyor:
         bearing = Bearing(watch.bearing.rung)
         try:
             async with asyncio.timeout(WITHIN):
-                found, outcome, said = await attempt(survey(self._client, watch.target, id, one.interfaces, bearing))
+                found, outcome, said = await attempt(
+                    survey(self._client, watch.target, id, one.interfaces, one.neighbours, bearing)
+                )
         except TimeoutError:
             found, outcome, said = None, Outcome.TIMEOUT, f"not done within {WITHIN:g} s"
         missed = said if found is None else found.missed

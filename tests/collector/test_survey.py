@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
 from devices import listening, responder, silent, system
 from virtual import run
 
-from collector.model import Beside, Heard, Interface, Survey
+from collector.model import Beside, Heard, Interface, Neighbour, Survey
 from collector.polling.bridge import members
 from collector.polling.survey import survey
 from snmp import ber, message
@@ -73,6 +73,7 @@ def asked(
     *,
     credential: Community | User | None = None,
     contexts: Mapping[bytes, Iterable[Cell]] | None = None,
+    neighbours: Sequence[Neighbour] = (),
 ) -> tuple[Survey, int]:
     """The survey of a device that has these objects, and how many requests it took."""
     trees = {name: Tree.of([(OID(oid), tag, value) for oid, tag, value in some]) for name, some in (contexts or {}).items()}
@@ -85,7 +86,9 @@ def asked(
         async with listening(agent.answer) as device:
             client = Client()
             try:
-                found = await survey(client, Target(device.host, device.port, named, timeout=0.5, retries=1), "sw", ports)
+                found = await survey(
+                    client, Target(device.host, device.port, named, timeout=0.5, retries=1), "sw", ports, neighbours
+                )
             finally:
                 client.close()
             return found, device.requests()
@@ -116,8 +119,9 @@ def test_a_device_without_tables_costs_little_and_says_nothing() -> None:
         (interfaces(501), {505, 506}, {505: "Gi0/5", 506: "Gi0/6"}),
         (interfaces(3), {4, 5}, {}),
         (interfaces(49153), {1, 40}, {}),
+        (interfaces(501), {501, 40}, {}),
     ],
-    ids=["numbered from one", "ifIndex from one", "ifIndex", "either", "neither"],
+    ids=["numbered from one", "ifIndex from one", "ifIndex", "either", "neither", "one of them"],
 )
 def test_ports_without_a_base_table_are_told_only_where_one_reading_fits(
     ports: list[Interface], used: set[int], expected: dict[int, str]
@@ -127,6 +131,44 @@ def test_ports_without_a_base_table_are_told_only_where_one_reading_fits(
     found, _ = asked(plain(macs), ports)
     assert {one.mac: one.port for one in found.heard} == {mac: expected[port] for mac, port in macs.items() if port in expected}
     assert bool(found.missed) is not bool(expected)
+
+
+def test_a_base_table_of_ports_nobody_uses_is_none() -> None:
+    """TP-Link's dot1dBasePortTable has ifIndices for bridge ports, and its forwarding table counts from 1: the nth port is meant,
+    the VLAN's interface at ifIndex 1 is not."""
+    ports = [Interface(1, "Vlan-interface1", type=6), *interfaces(49153)]
+    same = {one.index: one.index for one in ports[1:]}
+    found, _ = asked([*base(same), *by_database({(1, PC1): 1, (1, PC2): 12})], ports)
+    assert [one.port for one in found.heard] == ["Gi0/1", "Gi0/12"]
+    assert not found.missed
+
+
+def test_huaweis_own_table_is_read() -> None:
+    """Where the standard tables are empty, hwDynFdbPort tells interface and VLAN."""
+    rows = {(*octets(PC1), 10, 1, 48): 10003, (*octets(GROUP), 10, 1, 48): 10003, (*octets(PC2), 20, 0): 7}
+    found, _ = asked(integers((1, 3, 6, 1, 4, 1, 2011, 5, 25, 42, 2, 1, 3, 1, 4), rows), interfaces(10001))
+    assert found.heard == (Heard(PC1, "Gi0/3", 10),)
+    assert found.bridges
+
+
+def test_neighbours_by_the_makers_own_tables_are_taken_from_the_facts() -> None:
+    """MNDP, or LLDP's second MIB: what the facts have of ports that LLDP and CDP do not tell of, the address in one form."""
+    facts = [
+        Neighbour("Gi0/2", "core", "ether1", "3C-D9-2B-00-00-01", "mndp"), Neighbour("Gi0/1", "core", "", "", "mndp"),
+        Neighbour("elsewhere", "core"),
+    ]  # fmt: skip
+    found, _ = asked(lldp([], 1), interfaces(), neighbours=facts)
+    assert [(one.port, one.protocol, one.id, one.ports) for one in found.beside] == [
+        ("Gi0/1", "lldp", OWN, ("Te1/1",)), ("Gi0/2", "mndp", PC1, ("ether1",))
+    ]  # fmt: skip
+
+
+def test_an_object_too_big_for_an_answer_is_no_end() -> None:
+    """A list of ports longer than an answer may be: said, and everything else is read."""
+    huge = texts((*BRIDGE, 7, 1, 4, 3, 1, 2), {(10,): bytes(1500)})
+    found, _ = asked([*base({1: 1}), *plain({PC1: 1}), *huge], interfaces())
+    assert found.heard == (Heard(PC1, "Gi0/1"),)
+    assert "1.3.6.1.2.1.17.7.1.4.3.1.2" in found.missed
 
 
 def test_a_filtering_database_is_no_vlan() -> None:
