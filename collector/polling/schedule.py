@@ -24,7 +24,7 @@ and take many answers, not once for each."""
 HURRY = 5.0
 """Seconds over which a unit's very first turns are spread: whoever starts a collector waits for its pages."""
 HURRY_SHARE = 0.3
-"""The part of the interval they take at most, so that the second cycle finds the first one ended."""
+"""The part of the interval they take at most."""
 SPARED = (0, 0, 1, 2, 4, 8)
 """Turns that a device is left out after so many silent ones in a row; the last figure holds from then on."""
 
@@ -84,8 +84,9 @@ class Cycle:
     def start(self, phase: float) -> None:
         """Begin soon; later cycles begin `phase` (0 to 1) of an interval after those of phase 0."""
         now = self._loop.time()
-        self._started = now + (phase - 1 if phase > 0.5 else phase) * self.interval
         self._spread = min(HURRY, self.interval * HURRY_SHARE)
+        in_time = phase * self.interval > 1.2 * (1 + phase) * self._spread  # the second cycle finds the first one ended
+        self._started = now + (phase - 1 if in_time else phase) * self.interval
         self._timer = self._loop.call_later(phase * self._spread, self._begin)
 
     def settle(self, unit: Unit, interval: float, watches: list[Watch]) -> None:
@@ -95,7 +96,10 @@ class Cycle:
         if interval == self.interval:
             return
         self.interval = interval
-        if self._timer is not None and not self._stepping and self.figures.cycles:
+        if not self.figures.cycles:
+            return
+        self._spread = interval * SPREAD
+        if self._timer is not None and not self._stepping:
             self._started = min(self._started, self._loop.time() + interval)
             self._timer.cancel()
             self._timer = self._loop.call_at(on_tick(self._started), self._begin)
