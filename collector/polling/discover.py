@@ -35,8 +35,9 @@ from .translate import translate
 
 log = logging.getLogger(__name__)
 
-UNDER_WAY = 64
-"""Addresses that are asked at the same time, at least; on a fast line as many as fit between question and last answer."""
+UNDER_WAY = 3
+"""Addresses under way, in questions that fit between one question and the end of the wait for its answer: enough that the line
+is always used, and so few that a search that is stopped has not begun everything and ended nothing."""
 EXAMINED = 12
 """Devices that are read at the same time."""
 BATCH = 32
@@ -82,7 +83,7 @@ class Search:
         self._told = found
         self._pause = 1 / (unit.packets_per_second * share)
         self._slot = 0.0
-        self._window = max(UNDER_WAY, int(2 * unit.timeout / self._pause))
+        self._window = max(BATCH, int(UNDER_WAY * unit.timeout / self._pause))
         self._done = Spans()
         self._first: dict[str, Opener] = {}
         self._hints: deque[Hint] = deque()
