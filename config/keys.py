@@ -61,10 +61,6 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "timestamps": Key(boolean, True),
         "wrap_counters": Key(boolean, False),
     },
-    "receive": {
-        "listen": Key(address(9162), None),
-        "keep": Key(duration(0, 366 * 86400), 30 * 86400.0),
-    },
     "web.user": {
         "name": Key(name, "", required=True),
         "password_hash": Key(_password_hash),
@@ -98,13 +94,6 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "unit": Key(name, "", required=True),
         "credential": Key(name, "", required=True),
         "profile": Key(name, ""),
-        "name": Key(text, ""),
-    },
-    "agent": {
-        "id": Key(name, "", required=True),
-        "unit": Key(name, "", required=True),
-        "credential": Key(name, "", required=True),
-        "profile": Key(name, "workstation"),
         "name": Key(text, ""),
     },
     "discovery": discovery.KEYS,

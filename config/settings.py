@@ -58,14 +58,6 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
-class Receive:
-    """Where agents' reports are taken (None: nowhere), and for how many seconds late ones are kept."""
-
-    listen: Address | None
-    keep: float
-
-
-@dataclass(frozen=True, slots=True)
 class Credential:
     """What opens a device. Protocol names are canonical (values of `keys.AUTH` and `keys.PRIV`), empty when not used."""
 
@@ -109,20 +101,9 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
-    """A machine whose agent reports by itself. `credential` is its own: an SNMPv3 user with authentication."""
-
-    id: str
-    unit: str
-    credential: str
-    profile: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """All of it. `units` and `credentials` are by id and name, `devices` in the order of the files read (`files`),
-    `discoveries` by unit, `agents` in order."""
+    `discoveries` by unit."""
 
     collector: Collector
     web: Web
@@ -131,12 +112,10 @@ class Settings:
     devices: tuple[Device, ...]
     files: tuple[Path, ...]
     discoveries: Mapping[str, Discovery] = field(default_factory=dict)
-    receive: Receive = Receive(None, 0.0)
-    agents: tuple[Agent, ...] = ()
 
 
-_SINGLE = ("collector", "web", "receive")
-_REPEATED = ("credential", "unit", "device", "agent", "discovery")
+_SINGLE = ("collector", "web")
+_REPEATED = ("credential", "unit", "device", "discovery")
 
 
 def read(path: Path | str) -> Settings:
@@ -162,12 +141,10 @@ class _Reading:
         credentials = self._credentials()
         units = self._units(collector)
         devices = self._devices(units, credentials)
-        agents = self._agents(units, credentials, devices)
-        receive = Receive(**self._section("receive").take(KEYS["receive"]))
         discoveries = discovery.read(self.repeated["discovery"], units, credentials)
         if self.problems:
             raise ConfigError(*self.problems)
-        return Settings(collector, web, credentials, units, devices, tuple(self.files), discoveries, receive, agents)
+        return Settings(collector, web, credentials, units, devices, tuple(self.files), discoveries)
 
     def _file(self, path: Path, main: bool) -> None:
         try:
@@ -319,31 +296,6 @@ class _Reading:
             else:
                 devices[device_id] = device
         return tuple(devices.values())
-
-
-    def _agents(
-        self, units: Mapping[str, Unit], credentials: Mapping[str, Credential], devices: tuple[Device, ...]
-    ) -> tuple[Agent, ...]:
-        agents: dict[str, Agent] = {}
-        users: dict[str, str] = {}
-        taken = {device.id for device in devices}
-        for table in self.repeated["agent"]:
-            agent = Agent(**table.take(KEYS["agent"]))
-            if agent.unit and agent.unit not in units:
-                table.wrong("unit", f'no [[unit]] has the id "{agent.unit}"{suggest(agent.unit, units)}')
-            if agent.id in agents or agent.id in taken:
-                table.wrong("id", f'"{agent.id}" is given twice; each machine has an id of its own')
-            credential = credentials.get(agent.credential)
-            if credential is None:
-                if agent.credential:
-                    found = suggest(agent.credential, credentials)
-                    table.wrong("credential", f'no [[credential]] has the name "{agent.credential}"{found}')
-            elif not credential.auth:
-                table.wrong("credential", f'"{credential.name}" is no SNMPv3 user with authentication; reports need one')
-            elif (other := users.setdefault(credential.user, agent.id)) != agent.id:
-                table.wrong("credential", f'the user "{credential.user}" is already that of "{other}"; give each agent its own')
-            agents[agent.id] = agent
-        return tuple(agents.values())
 
 
 def _check_credential(table: Table, credential: Credential) -> None:

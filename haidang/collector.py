@@ -17,18 +17,16 @@ from collector.errors import CollectorError
 from collector.estate.candidates import Candidates
 from collector.estate.inventory import Inventory
 from collector.model import Device, Unit
-from collector.polling.receive import Receive
 from collector.polling.surveyor import Picture, samples
-from collector.service import Remember, Service, open_credential
+from collector.service import Service
 from config import settings
 from config.errors import ConfigError
 from config.profiles import Profiles
 from config.settings import Settings
 from exporters.errors import ExportError
-from exporters.health import Health, Numbers
+from exporters.health import Health
 from exporters.http import Server
 from exporters.prometheus import Pages
-from snmp.usm import User
 
 from . import log as logs
 from .check import load_profiles
@@ -74,7 +72,6 @@ async def _run(path: Path, found: Settings, profiles: Profiles, listen: tuple[st
     try:
         candidates = Candidates.open(found.collector.database.reveal())
         running = Running(path, found, profiles, inventory, candidates)
-        running.receive_reports()
         await running.serve(listen)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
@@ -102,7 +99,6 @@ class Running:
         self.settings = found = enlarged(found, self.accepted)
         self.service: Service | None = None
         self.server: Server | None = None
-        self.receive: Receive | None = None
         self._profiles = profiles
         self.pages = Pages(
             *_estate(found),
@@ -115,9 +111,7 @@ class Running:
 
     def _timed(self, unit: str) -> bool:
         known = self.settings.units.get(unit)
-        if not self.settings.web.timestamps or any(agent.unit == unit for agent in self.settings.agents):
-            return False  # an agent's own interval may be long
-        return known is None or known.interval < SELDOM
+        return self.settings.web.timestamps and (known is None or known.interval < SELDOM)
 
     def _unit_numbers(self, unit: str) -> Mapping[str, float]:
         return self.service.unit_numbers(unit) if self.service is not None else {}
@@ -125,39 +119,19 @@ class Running:
     def _drawn(self, picture: Picture) -> None:
         self.pages.tell(picture.unit, samples(picture))
 
-    def receive_reports(self) -> None:
-        """Take agents' reports where the settings say so; raises collector.errors.ReceiveError."""
-        found, service = self.settings, self.service
-        if found.receive.listen is None or service is None:
-            return
-        listen = found.receive.listen.host, found.receive.listen.port
-        sinks = (self.pages, Remember(service.inventory))
-        self.receive = Receive(listen, found.collector.state_directory, self._profiles, sinks, found.receive.keep)
-        self.receive.arrange(_agents(found))
-        log.info("reports taken at=%s:%d agents=%d", *self.receive.address, len(found.agents))
-
-    def _numbers(self) -> Numbers:
-        return self.receive.numbers() if self.receive is not None else {}
-
-    def _ailments(self) -> list[str]:
-        found = self.service.ailments() if self.service is not None else []
-        if self.receive is not None and self.receive.trouble:
-            found.append(f"agents' reports: {self.receive.trouble}")
-        return found
-
     async def serve(self, listen: tuple[str, int]) -> None:
         """Open the pages; raises exporters.errors.ListenError."""
         assert self.service is not None
         web = self.settings.web
         self.server = Server(
             self.pages,
-            Health(self.service.numbers, self.pages.numbers, self._numbers),
+            Health(self.service.numbers, self.pages.numbers),
             host=listen[0],
             port=listen[1],
             certificate=web.tls_certificate,
             key=web.tls_key,
             users=web.users,
-            ailments=self._ailments,
+            ailments=self.service.ailments,
         )
         await self.server.start()
         devices, units = counted(len(self.settings.devices), "device"), counted(len(self.settings.units), "unit")
@@ -189,13 +163,9 @@ class Running:
         if self.service is not None:
             self.service.arrange(self.settings)
         self.pages.arrange(*_estate(self.settings))
-        if self.receive is not None:
-            self.receive.arrange(_agents(self.settings))
 
     async def stop(self) -> None:
-        """Search, poll, receive and serve no more."""
-        if self.receive is not None:
-            await self.receive.stop()
+        """Search, poll and serve no more."""
         await self.discoveries.stop()
         if self.service is not None:
             self.service.stop()
@@ -206,17 +176,5 @@ class Running:
 def _estate(found: Settings) -> tuple[list[Unit], list[Device]]:
     return (
         [Unit(unit.id, unit.name, unit.kind, unit.parent) for unit in found.units.values()],
-        [
-            *(Device(d.id, d.address, d.port, d.credential, d.unit, d.profile, d.name) for d in found.devices),
-            *(device for device, _ in _agents(found).values()),
-        ],
+        [Device(d.id, d.address, d.port, d.credential, d.unit, d.profile, d.name) for d in found.devices],
     )
-
-
-def _agents(found: Settings) -> dict[str, tuple[Device, User]]:
-    agents = {}
-    for one in found.agents:
-        user = open_credential(found.credentials[one.credential])
-        assert isinstance(user, User)
-        agents[one.id] = Device(one.id, "", 0, one.credential, one.unit, one.profile, one.name), user
-    return agents
