@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("haidang", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("haidang", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("haidang")
