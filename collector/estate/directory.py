@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..model import Beside, Device, Facts, Interface, Neighbour, Survey
+from ..model import Beside, Interface, Neighbour, Survey
 from .evidence import BORROWED_MACS, name
 from .portnames import Ports
 
@@ -25,11 +25,6 @@ class Node:
     unit: str = ""
     interfaces: tuple[Interface, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
-
-
-def node(device: Device, facts: Facts) -> Node:
-    """A polled device."""
-    return Node(device.id, facts.kind, facts.name, device.address, device.unit, facts.interfaces, facts.neighbours)
 
 
 def plain(mac: str) -> str:

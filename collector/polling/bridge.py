@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from sys import intern
 from typing import NamedTuple
 
 from snmp import ber
@@ -201,7 +202,7 @@ def mac_of(octets: Iterable[int]) -> str:
     some = tuple(octets)
     if len(some) != 6 or max(some) > 255 or min(some) < 0 or some[0] & 1 or not any(some):
         return ""
-    return bytes(some).hex(":")
+    return intern(bytes(some).hex(":"))  # an office's switches all hear the same addresses
 
 
 def integer(binding: VarBind | None) -> int | None:

@@ -7,15 +7,16 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from snmp.client import Client
 from snmp.table import Bearing
 
 from ..errors import CollectorError
-from ..estate.directory import Directory, Node, node
+from ..estate.directory import Directory, Node
 from ..estate.links import Kept, Links
 from ..estate.ports import Flaw, Flawed, Port, Standing, flaws, standings
+from ..estate.roster import Roster
 from ..estate.topology import Topology, parents, recover
 from ..model import Block, Device, Facts, Link, Outcome, Series, State, Status, Survey
 from .ask import attempt
@@ -27,9 +28,9 @@ log = logging.getLogger(__name__)
 
 EVERY = 3600.0
 """Seconds between two surveys of a unit, give or take a tenth."""
-SOON, SPREAD, LATEST = 10.0, 2.0, 900.0
-"""Seconds after its first cycle when a unit is surveyed first: at least so many, up to so many more for each unit there is,
-never more than the last."""
+SOON, SPREAD = 10.0, 0.25
+"""Seconds after its first cycle when a unit is surveyed first: at least so many, and up to so many more for each device of the
+network there is, so that a new collector does not ask all of them at once."""
 AT_ONCE = 4
 """Units surveyed side by side."""
 WITHIN = 300.0
@@ -77,9 +78,7 @@ class Surveyor:
         self._links = links
         self._drawn = drawn
         self._every = every
-        self._nodes: dict[str, Node] = {}
-        self._owners: dict[str, str] = {}
-        self._units: dict[str, set[str]] = {}
+        self._roster = Roster(KINDS)
         self._blocks: dict[str, Block] = {}
         self._answering: set[str] = set()
         self._surveys: dict[str, Survey] = {}
@@ -99,36 +98,22 @@ class Surveyor:
 
     def described(self, device: Device, facts: Facts) -> None:
         """The device's facts were read anew."""
-        self._forget(device.id)
-        one = node(device, facts)
-        if one.kind not in KINDS:
-            one = replace(one, interfaces=tuple(port for port in one.interfaces if port.mac), neighbours=())
-        self._nodes[device.id] = one
-        self._units.setdefault(device.unit, set()).add(device.id)
-        self._owners.update((port.mac, device.id) for port in one.interfaces if port.mac)
+        self._roster.add(device, facts)
 
     def cycled(self, unit: str) -> None:
         """A unit's devices were asked once: after the first time its surveys begin."""
-        if unit not in self._timers and self._units.get(unit):
+        if unit not in self._timers and self._roster.unit(unit):
             self._turns.add(lambda: self._recall(unit))
-            latest = min(SOON + SPREAD * len(self._units), LATEST)
-            self._plan(unit, random.uniform(SOON, latest) * min(1.0, self._every / EVERY))
+            latest = min(SOON + SPREAD * self._roster.network, self._every)
+            self._plan(unit, random.uniform(min(SOON, latest), latest))
 
     def forgotten(self, device: Device) -> None:
         """The device was taken out of the settings."""
-        self._forget(device.id)
+        self._roster.remove(device.id)
         self._blocks.pop(device.id, None)
         self._surveys.pop(device.id, None)
         self._missed.pop(device.id, None)
         self._answering.discard(device.id)
-
-    def _forget(self, id: str) -> None:
-        before = self._nodes.pop(id, None)
-        if before is not None:
-            self._units[before.unit].discard(id)
-            for port in before.interfaces:
-                if self._owners.get(port.mac) == id:
-                    del self._owners[port.mac]
 
     # -- surveys
 
@@ -136,7 +121,7 @@ class Surveyor:
         self._timers[unit] = self._client.loop.call_later(wait, self._due, unit)
 
     def _due(self, unit: str) -> None:
-        if not self._units.get(unit):
+        if not self._roster.unit(unit):
             del self._timers[unit]  # the unit is gone
             return
         self._plan(unit, self._every * random.uniform(0.9, 1.1))
@@ -147,11 +132,18 @@ class Surveyor:
 
     async def _recall(self, unit: str) -> None:
         """Draw what earlier surveys found, until there is a new one."""
-        await self._draw(unit, [])
+        if await asyncio.to_thread(self._any_kept, unit):
+            await self._draw(unit, [])
+
+    def _any_kept(self, unit: str) -> bool:
+        try:
+            return bool(self._links.standing(set(self._roster.unit(unit))))
+        except CollectorError:
+            return False
 
     async def survey(self, unit: str) -> Picture:
         """Survey a unit now, one device after another."""
-        asked = [id for id in sorted(self._units.get(unit, ())) if self._worth_asking(id) and await self._ask(id)]
+        asked = [id for id in sorted(self._roster.unit(unit)) if self._worth_asking(id) and await self._ask(id)]
         return await self._draw(unit, asked)
 
     async def _draw(self, unit: str, asked: Sequence[str]) -> Picture:
@@ -168,12 +160,11 @@ class Surveyor:
         return picture
 
     def _worth_asking(self, id: str) -> bool:
-        one = self._nodes.get(id)  # gone since, perhaps: surveys take their time
-        return one is not None and one.kind in KINDS and id in self._answering
+        return self._roster.of_network(id) and id in self._answering
 
     async def _ask(self, id: str) -> bool:
         """Survey one device; False when it did not answer."""
-        watch, one = self._watch(id), self._nodes[id]
+        watch, one = self._watch(id), self._roster.node(id)
         if watch is None:
             return False
         bearing = Bearing(watch.bearing.rung)
@@ -191,17 +182,20 @@ class Surveyor:
                 log.info("survey incomplete device=%s outcome=%s reason=%r", id, outcome, missed)
         if found is None:
             return False
-        self._surveys[id] = found
+        if found.macs or found.heard or found.beside or found.resolved:
+            self._surveys[id] = found
+            self._roster.heard(found)
+        else:
+            self._surveys.pop(id, None)
         return True
 
     def _scope(self, unit: str, now: float) -> tuple[list[Node], list[Survey]]:
         """The unit's devices, and those of other units that its switches hear; with the surveys that still stand."""
-        ids = set(self._units.get(unit, ()))
-        fresh = {id: one for id, one in self._surveys.items() if now - one.time < KEPT and id in self._nodes}
-        heard = {mac for id in ids if id in fresh for mac, _, _ in fresh[id].heard}
-        guests = {self._owners[mac] for mac in heard if mac in self._owners} - ids
+        ids = self._roster.unit(unit)
+        fresh = {id: one for id, one in self._surveys.items() if now - one.time < KEPT and id in self._roster}
+        guests = self._roster.owners({mac for id in ids if id in fresh for mac, _, _ in fresh[id].heard}) - ids
         every = sorted(ids | guests)
-        return [self._nodes[id] for id in every], [fresh[id] for id in every if id in fresh]
+        return [self._roster.node(id) for id in every], [fresh[id] for id in every if id in fresh]
 
     def stop(self) -> None:
         """Survey nothing more."""
