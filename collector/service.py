@@ -23,12 +23,14 @@ from .estate.links import Links
 from .model import Block, Device, Facts, Sink, Status, Unit
 from .polling.line import Line
 from .polling.plan import Plan
-from .polling.schedule import Cycle, Tally
+from .polling.schedule import HURRY, Cycle, Tally
 from .polling.surveyor import Picture, Surveyor
 from .polling.watch import Asking, Watch, restore
 
 log = logging.getLogger(__name__)
 
+FIRST_TURNS = 400.0
+"""Devices a second that may have their first turn at a start, as far as the interval allows: it takes some milliseconds."""
 NAMES_AGAIN, MISSING_AGAIN = 600.0, 30.0
 """Seconds until host names are looked up again: all of them, and while one was not found."""
 LOOK_UPS = 8
@@ -176,7 +178,7 @@ class Service:
             cycle = before.pop(name, None)
             if cycle is None:
                 cycle = Cycle(as_model, unit.interval, self._asking, self._sinks, self.tally)
-                cycle.start(phase=i / len(units))
+                cycle.start(i / len(units), max(HURRY, len(self.watches) / FIRST_TURNS))
             cycle.settle(as_model, unit.interval, by_unit[name])
             self.cycles[name] = cycle
         for cycle in before.values():

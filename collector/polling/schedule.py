@@ -22,9 +22,10 @@ TICK = 0.05
 """Seconds. Turns of all units begin on the same ticks, so that the process wakes twenty times a second to send many requests
 and take many answers, not once for each."""
 HURRY = 5.0
-"""Seconds over which a unit's very first turns are spread: whoever starts a collector waits for its pages."""
-HURRY_SHARE = 0.3
-"""The part of the interval they take at most."""
+"""Seconds over which a unit's very first turns are spread at least: whoever starts a collector waits for its pages."""
+HURRY_SHARE = 0.45
+"""The part of the interval they take at most: the units begin one after another within the same time, so that all are
+asked once within an interval."""
 SPARED = (0, 0, 1, 2, 4, 8)
 """Turns that a device is left out after so many silent ones in a row; the last figure holds from then on."""
 
@@ -81,10 +82,10 @@ class Cycle:
         self._dead = False
         self._waiters: list[Callable[[], None]] = []
 
-    def start(self, phase: float) -> None:
-        """Begin soon; later cycles begin `phase` (0 to 1) of an interval after those of phase 0."""
+    def start(self, phase: float, hurry: float = HURRY) -> None:
+        """Begin soon, within `hurry` seconds; later cycles begin `phase` (0 to 1) of an interval after those of phase 0."""
         now = self._loop.time()
-        self._spread = min(HURRY, self.interval * HURRY_SHARE)
+        self._spread = min(hurry, self.interval * HURRY_SHARE)
         in_time = phase * self.interval > 1.2 * (1 + phase) * self._spread  # the second cycle finds the first one ended
         self._started = now + (phase - 1 if in_time else phase) * self.interval
         self._timer = self._loop.call_later(phase * self._spread, self._begin)
@@ -155,6 +156,7 @@ class Cycle:
 
     def _done(self, watch: Watch, result: Result) -> None:
         if self._stopped:
+            watch.relearn = 0.0  # should it go on in another unit: what was found out now is lost
             return
         if not watch.gone:
             self._note(watch, result)
@@ -172,7 +174,7 @@ class Cycle:
         if result.outcome is not Outcome.OK:
             self._tally.failures[result.outcome] = self._tally.failures.get(result.outcome, 0) + 1
         self._count(watch, heard)
-        if result.duration:
+        if result.duration is not None:
             self._answers.append(result.duration)
         before, state, now = watch.status, judge(result.outcome), time.time()
         if quiet(state) and quiet(before.state):
