@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from types import FrameType, ModuleType
+from typing import TYPE_CHECKING
 
 from snmp.access import CommunityAccess
 from snmp.engine import steady
@@ -19,6 +20,11 @@ from . import __version__, state
 from .errors import AgentError, StateError
 from .settings import Settings
 from .tree import Machine
+
+if TYPE_CHECKING:
+    from snmp.engine import Engine
+
+    from .push import Push
 
 TICK = 15.0
 """Seconds between two looks at the processors when nobody asks."""
@@ -119,10 +125,13 @@ class Service:
         self._groups = self._machine.groups()
         state.prepare(settings.state)
         self.endpoints: list[Endpoint] = []
+        self._engine: Engine | None = None
+        self._pushes: list[Push] = []
         try:
-            for host, port in settings.listen:
+            for host, port in settings.listen if settings.communities or settings.users else ():
                 self.endpoints.append(Endpoint(host, port))
             self._responder = self._make_responder()
+            self._open_pushes()
         except Exception:
             self.close()
             raise
@@ -138,11 +147,9 @@ class Service:
 
     def _with_users(self, tree: LiveTree, communities: list[CommunityAccess]) -> Responder:
         # Hashes and ciphers cost as much memory as all the rest: only who has users pays.
-        from pathlib import Path
-
         from snmp.access import UserAccess
         from snmp.ciphers import cipher_factory
-        from snmp.engine import Engine, engine_rows
+        from snmp.engine import engine_rows
         from snmp.usm import User
 
         settings = self._settings
@@ -150,18 +157,41 @@ class Service:
             UserAccess(User(u.name.encode(), u.auth, u.auth_secret.encode(), u.priv, u.priv_secret.encode()), u.networks)
             for u in settings.users
         ]
-        engine = Engine.start(
-            Path(settings.state) / state.ENGINE_BOOTS, state.engine_id(settings.state, settings.enterprise), steady()
-        )
+        engine = self._engine = self._start_engine()
         responder = Responder(tree, communities, users, engine, ciphers=cipher_factory("libcrypto"))
         self._groups.append(Group("engine", lambda: engine_rows(engine, responder.max_size, steady()), 0))
         return responder
+
+    def _start_engine(self) -> Engine:
+        from pathlib import Path
+
+        from snmp.engine import Engine
+
+        directory, enterprise = self._settings.state, self._settings.enterprise
+        return Engine.start(Path(directory) / state.ENGINE_BOOTS, state.engine_id(directory, enterprise), steady())
+
+    def _open_pushes(self) -> None:
+        settings = self._settings
+        if not settings.pushes:
+            return
+        from .push import Push
+
+        engine = self._engine or self._start_engine()
+        for options in settings.pushes:
+            self._pushes.append(
+                Push(
+                    options, settings.state, engine.id, engine.boots, settings.enterprise,
+                    lambda: self._responder.tree.rows(steady()), self._machine.uptime, say,
+                )
+            )  # fmt: skip
 
     def run(self) -> None:
         """Answer until SIGTERM or SIGINT."""
         selector = selectors.DefaultSelector()
         for endpoint in self.endpoints:
             selector.register(endpoint.sock, selectors.EVENT_READ, endpoint)
+        for push in self._pushes:
+            selector.register(push.sock, selectors.EVENT_READ, push)
         waker, woken = socket.socketpair()
         for end in (waker, woken):
             end.setblocking(False)
@@ -169,7 +199,9 @@ class Service:
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        say(f"{__version__} listens on {', '.join(map(str, self.endpoints))}")
+        told = [f"tells {host}:{port}" for host, port in (push.options.to for push in self._pushes)]
+        heard = [f"listens on {', '.join(map(str, self.endpoints))}"] if self.endpoints else []
+        say(f"{__version__} {', '.join((*told, *heard))}")
         try:
             # The first child waits until those who waited for the start have their answers.
             due = steady() + _CHILD_TICK
@@ -178,9 +210,17 @@ class Service:
                 if now >= due:
                     self._tick(now)
                     due = now + (_CHILD_TICK if self._child else TICK)
-                for key, _ in selector.select(max(due - now, 0.0)):
+                for push in self._pushes:
+                    if now >= push.due:
+                        push.work(now)
+                wake = min((push.due for push in self._pushes), default=due)
+                for key, _ in selector.select(max(min(due, wake) - now, 0.0)):
                     if key.data is not None:
                         key.data.serve(self._responder)
+            # systemd lets nobody log in from the moment it takes the machine down
+            going_down = os.path.exists("/run/nologin") or os.path.exists("/run/systemd/shutdown/scheduled")
+            for push in self._pushes:
+                push.farewell(going_down)
         finally:
             signal.set_wakeup_fd(-1)
             selector.close()
@@ -192,6 +232,8 @@ class Service:
         """Let go of sockets and child."""
         for endpoint in self.endpoints:
             endpoint.sock.close()
+        for push in self._pushes:
+            push.close()
         if self._child is not None:
             self._child.kill()
             self._child.wait()

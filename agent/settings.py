@@ -14,6 +14,12 @@ from typing import Any, NamedTuple
 from .errors import SettingsError
 
 PORT = 161
+RECEIVE_PORT = 9162
+"""Where a collector takes reports unless told otherwise."""
+INTERVAL = 600
+"""Seconds between two reports: with it they stay within a megabyte a day."""
+SPOOL = 8
+"""Megabytes of reports that may wait for a collector that is silent."""
 ENTERPRISE = 32473
 
 AUTH = ("MD5", "SHA-1", "SHA-224", "SHA-256", "SHA-384", "SHA-512")
@@ -47,6 +53,15 @@ class User(NamedTuple):
         return f"User(name={self.name!r}, auth={self.auth!r}, priv={self.priv!r}, networks={self.networks!r})"
 
 
+class Push(NamedTuple):
+    """A collector that reports are sent to, as which user (who has authentication), and how often."""
+
+    to: tuple[str, int]
+    user: User
+    interval_seconds: int
+    spool_megabytes: int
+
+
 class Settings(NamedTuple):
     """All that an operator says of the agent."""
 
@@ -60,6 +75,7 @@ class Settings(NamedTuple):
     users_shown: bool
     communities: tuple[Community, ...]
     users: tuple[User, ...]
+    pushes: tuple[Push, ...] = ()
 
 
 def state_directory() -> str:
@@ -92,6 +108,7 @@ def read(raw: dict[str, Any], path: str) -> Settings:
     home = os.path.dirname(os.path.abspath(path))
     communities = [_Table(table, path, f"[[community]] {n}", problems) for n, table in enumerate(top.tables("community"), 1)]
     users = [_Table(table, path, f"[[user]] {n}", problems) for n, table in enumerate(top.tables("user"), 1)]
+    pushes = [_Table(table, path, f"[[push]] {n}", problems) for n, table in enumerate(top.tables("push"), 1)]
     top.done()
     settings = Settings(
         listen=agent.take("listen", _listen, (("127.0.0.1", PORT),)),
@@ -104,14 +121,18 @@ def read(raw: dict[str, Any], path: str) -> Settings:
         users_shown=agent.take("users", _truth, False),
         communities=tuple(_community(table) for table in communities),
         users=tuple(_user(table, home) for table in users),
+        pushes=tuple(_push(table, home) for table in pushes),
     )
     agent.done()
-    if not communities and not users:
-        problems.append(f"{path}: nobody may ask: write a [[community]] or a [[user]]")
+    if not communities and not users and not pushes:
+        problems.append(f"{path}: nobody may ask: write a [[community]] or a [[user]], or tell a collector with a [[push]]")
     for what, names in (("community", [c.name for c in settings.communities]), ("user", [u.name for u in settings.users])):
         for name in sorted({name for name in names if name and names.count(name) > 1}):
             shown = "a name" if what == "community" else f'"{name}"'
             problems.append(f"{path}: [[{what}]]: {shown} is given {names.count(name)} times; keep one")
+    places = [f"{push.to[0]}:{push.to[1]}" for push in settings.pushes]
+    twice = sorted({to for to in places if places.count(to) > 1})
+    problems += [f"{path}: [[push]]: {to} is given {places.count(to)} times; keep one" for to in twice]
     if problems:
         raise SettingsError(*problems)
     return settings
@@ -206,16 +227,26 @@ def _community(table: _Table) -> Community:
     return community
 
 
-def _user(table: _Table, home: str) -> User:
-    name = table.take("name", _text)
+def _push(table: _Table, home: str) -> Push:
+    to = table.take("to", _collector)
+    interval = table.take("interval_seconds", _whole(1, 86400), INTERVAL)
+    spool = table.take("spool_megabytes", _whole(1, 1024), SPOOL)
+    user = _user(table, home, "user")
+    if not user.auth:
+        table.wrong("auth", f"is missing; reports are authenticated: write one of {', '.join(AUTH)}")
+    return Push(to or ("", 0), user, interval, spool)
+
+
+def _user(table: _Table, home: str, key: str = "name") -> User:
+    name = table.take(key, _text)
     auth = table.take("auth", _protocol(AUTH, "an authentication protocol"), "")
     auth_secret = table.secret("auth_secret", home)
     priv = table.take("priv", _protocol(PRIV, "a privacy protocol"), "")
     priv_secret = table.secret("priv_secret", home)
-    networks = table.take("networks", _networks, ())
+    networks = table.take("networks", _networks, ()) if key == "name" else ()
     table.done()
     if name and len(name.encode()) > 32:
-        table.wrong("name", f"has {len(name.encode())} octets, expected at most 32")
+        table.wrong(key, f"has {len(name.encode())} octets, expected at most 32")
     if priv and not auth:
         table.wrong("priv", f"privacy needs authentication; write auth = one of {', '.join(AUTH)}")
     for key, protocol, secret in (("auth", auth, auth_secret), ("priv", priv, priv_secret)):
@@ -281,11 +312,19 @@ def _listen(found: Any) -> tuple[tuple[str, int], ...]:
     return tuple(_address(item) for item in given)
 
 
-def _address(found: Any) -> tuple[str, int]:
+def _collector(found: Any) -> tuple[str, int]:
+    try:
+        host, port = _address(found, RECEIVE_PORT)
+    except ValueError:
+        raise _wrong(found, 'a collector\'s address and port, such as "10.1.2.3:9162" or "[fd00::1]:9162"') from None
+    return ("127.0.0.1" if host == "localhost" else host), port
+
+
+def _address(found: Any, otherwise: int = PORT) -> tuple[str, int]:
     if isinstance(found, str):
         host, colon, port = found.rpartition(":")
         if not colon or (":" in host and not host.startswith("[")):
-            host, port = found, str(PORT)
+            host, port = found, str(otherwise)
         host = host.strip("[]")
         if host and port.isascii() and port.isdigit() and 0 <= int(port) < 65536 and _literal(host):
             return host, int(port)

@@ -17,3 +17,7 @@ class IdentityError(CollectorError):
 
 class DiscoveryError(CollectorError):
     """A discovery that is under way already, or a candidate that cannot be accepted, rejected or forgotten."""
+
+
+class ReceiveError(CollectorError):
+    """Reports of agents that cannot be taken or kept."""

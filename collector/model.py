@@ -20,7 +20,8 @@ class Outcome(StrEnum):
 
 
 class State(StrEnum):
-    """A device as people see it. `UNREACHABLE`: its whole unit is silent, so nothing is known of the device itself."""
+    """A device as people see it. `UNREACHABLE`: its whole unit is silent, so nothing is known of the device itself. `OFF`: it
+    said goodbye."""
 
     UNKNOWN = "unknown"
     UP = "up"
@@ -29,6 +30,7 @@ class State(StrEnum):
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
     GARBLED = "garbled"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,10 @@ _METRICS = (
     _metric("haidang_collector_sent_bytes_total", "Bytes of SNMP packets sent."),
     _metric("haidang_collector_received_bytes_total", "Bytes of SNMP packets received."),
     _metric("haidang_collector_retries_total", "Requests repeated because no answer came in time."),
+    _metric("haidang_collector_reports_total",
+            "Parts of reports that agents sent, by what became of them: new, late (new, but too late for a page), known, "
+            "refused, overflow, unauthenticated.", "result"),
+    _metric("haidang_collector_reporters", "Machines whose agents may send reports."),
     _metric("haidang_collector_errors_total", "Polls that did not end well, and packets that fit nothing, by kind.", "kind"),
     _metric("haidang_collector_socket_dropped_total",
             "Packets the kernel dropped because the socket's buffer was full; raise sysctl net.core.rmem_max if this rises."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import wrap
 
 from . import objects
-from .objects import CHOICE, GROUPS, Group, Object
+from .objects import CHOICE, GROUPS, REPORT, Group, Object
 
 MODULE = "HAIDANG-MIB"
 UPDATED = "202611230000Z"
@@ -16,17 +16,19 @@ _SYNTAX = {
     objects.INTEGER: "Integer32",
     objects.TIME: "HdTime",
     objects.TRUTH: "TruthValue",
+    objects.SERIAL: "Counter64",
 }
 
 _HEAD = """\
 {module} DEFINITIONS ::= BEGIN
 
 IMPORTS
-    MODULE-IDENTITY, OBJECT-TYPE, OBJECT-IDENTITY, Gauge32, Integer32, Unsigned32, enterprises
+    MODULE-IDENTITY, OBJECT-TYPE, OBJECT-IDENTITY, NOTIFICATION-TYPE, Counter64, Gauge32, Integer32, Unsigned32,
+    enterprises
         FROM SNMPv2-SMI
     TEXTUAL-CONVENTION, TruthValue
         FROM SNMPv2-TC
-    MODULE-COMPLIANCE, OBJECT-GROUP
+    MODULE-COMPLIANCE, OBJECT-GROUP, NOTIFICATION-GROUP
         FROM SNMPv2-CONF;
 
 haidang MODULE-IDENTITY
@@ -83,7 +85,20 @@ def text(enterprise: int = objects.ENTERPRISE) -> str:
         module=MODULE, updated=UPDATED, enterprise=enterprise,
         notifications=objects.NOTIFICATIONS, objects=objects.OBJECTS, conformance=objects.CONFORMANCE, products=objects.PRODUCTS,
     )  # fmt: skip
-    return "\n".join([head, *(_group(group) for group in GROUPS), _conformance(), "END\n"])
+    return "\n".join([head, *(_group(group) for group in GROUPS), _report(), _conformance(), "END\n"])
+
+
+def _report() -> str:
+    parent = f"{REPORT.name}Objects"
+    parts = [f"{parent} OBJECT IDENTIFIER ::= {{ haidangObjects {REPORT.arc} }}\n"]
+    parts += [_object(REPORT, item, parent, "accessible-for-notify") for item in REPORT.objects]
+    named = ",\n".join(f"        {REPORT.object_name(item)}" for item in REPORT.objects)
+    parts.append(
+        f"hdReportSent NOTIFICATION-TYPE\n    OBJECTS {{\n{named}\n    }}\n    STATUS current\n    DESCRIPTION\n"
+        + _quoted("A report that the agent sends of itself; the objects that changed follow those named here.")
+        + f"\n    ::= {{ haidangNotifications {objects.REPORT_ARC} }}\n"
+    )
+    return "\n".join(parts)
 
 
 def _group(group: Group) -> str:
@@ -109,11 +124,11 @@ def _group(group: Group) -> str:
     return "\n".join(parts)
 
 
-def _object(group: Group, item: Object, parent: str) -> str:
+def _object(group: Group, item: Object, parent: str, access: str = "read-only") -> str:
     syntax = _SYNTAX.get(item.syntax, "")
     if item.syntax == CHOICE:
         syntax = "INTEGER { " + ", ".join(f"{word}({n})" for n, word in enumerate(item.choices, 1)) + " }"
-    return _clause(group.object_name(item), syntax, "read-only", item.help, f"{parent} {item.arc}", unit=item.unit)
+    return _clause(group.object_name(item), syntax, access, item.help, f"{parent} {item.arc}", unit=item.unit)
 
 
 def _clause(name: str, syntax: str, access: str, help: str, place: str, index: str = "", unit: str = "") -> str:
@@ -144,7 +159,7 @@ def _conformance() -> str:
     for name in names:
         parts += [f"        GROUP {name}", "        DESCRIPTION", '            "Where the machine has such parts."']
     parts.append("    ::= { haidangCompliances 1 }\n")
-    for group, name in zip(GROUPS, names, strict=True):
+    for group, name in zip((*GROUPS, REPORT), (*names, f"{REPORT.name}Group"), strict=True):
         members = ",\n".join(f"        {group.object_name(item)}" for item in group.objects)
         parts += [
             f"{name} OBJECT-GROUP",
@@ -154,6 +169,14 @@ def _conformance() -> str:
             _quoted(group.help),
             f"    ::= {{ haidangGroups {group.arc} }}\n",
         ]
+    parts += [
+        f"{REPORT.name}Notifications NOTIFICATION-GROUP",
+        "    NOTIFICATIONS { hdReportSent }",
+        "    STATUS current",
+        "    DESCRIPTION",
+        '        "Reports that agents send of themselves."',
+        f"    ::= {{ haidangGroups {REPORT.arc + 1} }}\n",
+    ]
     return "\n".join(parts)
 
 

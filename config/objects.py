@@ -18,6 +18,8 @@ INTEGER = "integer"
 TIME = "time"
 TRUTH = "truth"
 CHOICE = "choice"
+SERIAL = "serial"
+"""A Counter64 that names a thing."""
 
 NOTIFICATIONS, OBJECTS, CONFORMANCE, PRODUCTS = range(4)
 
@@ -259,3 +261,23 @@ GROUPS = (
         _time(3, "since", "", "Since when."),
     )),
 )  # fmt: skip
+
+REPORT = Group(19, "hdReport", "report", "", "What a pushed report says of itself; only notifications carry it.", (
+    Object(1, "sequence", SERIAL, "", "", "Names this part among all an agent ever sends; later ones are greater."),
+    Object(2, "base", SERIAL, "", "", "First part of the full report that this one differs from; a full one names itself."),
+    Object(3, "oldest", SERIAL, "", "", "The agent holds no part older than this one."),
+    _number(4, "part", "", "", "Number of this part within its report, from 1."),
+    _number(5, "parts", "", "", "Parts of this report."),
+    _time(6, "time", "", "When the agent observed what this report holds."),
+    _number(7, "interval", "", "", "Seconds between two reports; 0 when the agent ends."),
+    _choice(8, "reason", "start daily interval change shutdown stopped", "", "Why the agent reports now."),
+))  # fmt: skip
+"""The first varbinds of every report, in this order; the objects that changed follow, those that are gone as noSuchInstance."""
+
+REPORT_ARC = 1
+"""The notification hdReportSent, below `NOTIFICATIONS`."""
+
+
+def notification(enterprise: int = ENTERPRISE) -> OID:
+    """The snmpTrapOID of a report."""
+    return OID((*root(enterprise), NOTIFICATIONS, REPORT_ARC))

@@ -15,7 +15,7 @@ from .prometheus import Known, Office
 from .sd import unit_path
 
 _ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
-_ORDER = (State.GARBLED, State.REFUSED, State.SILENT, State.PARTIAL, State.UNREACHABLE, State.UNKNOWN, State.UP)
+_ORDER = (State.GARBLED, State.REFUSED, State.SILENT, State.PARTIAL, State.UNREACHABLE, State.UNKNOWN, State.OFF, State.UP)
 """Worst for who has to act first."""
 
 _WORDS = {
@@ -25,6 +25,7 @@ _WORDS = {
         "took": "Thời gian trả lời", "page": "Số liệu", "never": "chưa bao giờ", "other": "English", "all": "Tất cả đơn vị",
         State.UP: "Hoạt động", State.PARTIAL: "Trả lời thiếu", State.SILENT: "Không trả lời", State.UNKNOWN: "Chưa rõ",
         State.UNREACHABLE: "Đơn vị mất kết nối", State.REFUSED: "Từ chối truy cập", State.GARBLED: "Trả lời sai",
+        State.OFF: "Đã tắt",
     },
     "en": {
         "title": "Hải Đăng", "units": "Units", "unit": "Unit", "kind": "Kind", "devices": "Devices", "device": "Device",
@@ -32,6 +33,7 @@ _WORDS = {
         "took": "Answer time", "page": "Metrics", "never": "never", "other": "Tiếng Việt", "all": "All units",
         State.UP: "Up", State.PARTIAL: "Partial answers", State.SILENT: "Silent", State.UNKNOWN: "Unknown",
         State.UNREACHABLE: "Unit unreachable", State.REFUSED: "Access refused", State.GARBLED: "Garbled answers",
+        State.OFF: "Off",
     },
 }  # fmt: skip
 
@@ -46,7 +48,7 @@ body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:76rem;padd
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #dde2e8}
 th{border-bottom-width:2px}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}a{color:#0b5cad}
 nav{float:right}td:last-child{white-space:nowrap}.up{color:#1a7f37}.partial{color:#9a6700}.silent,.refused,.garbled{color:#b42318;font-weight:600}
-.unreachable{color:#b42318}.unknown{color:#667085}"""
+.unreachable{color:#b42318}.unknown,.off{color:#667085}"""
 
 
 def province(offices: Iterable[Office], language: str) -> str:

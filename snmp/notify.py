@@ -192,6 +192,11 @@ class InformSession:
         self._next = secrets.randbelow(2**31)
         self._outstanding: dict[int, int] = {}
 
+    @property
+    def receiver(self) -> bytes:
+        """The receiver's engine ID; empty until it is known, and for a community."""
+        return self._engine_id
+
     def request(self, inform_id: int, notification: Notification, now: float) -> bytes:
         """The datagram to send for this inform now, at the first try and at every further one; raises EncodeError.
 

@@ -113,7 +113,7 @@ class Candidates:
         facts = find.facts
         device = Device(source(before.id if before else 0), find.address, find.port, find.credential, find.unit)
         said = evidence(device, facts, find.when)
-        like = self._recognition.recognise(connection, said) if said.telling else STRANGER
+        like = _named(connection, self._recognition.recognise(connection, said)) if said.telling else STRANGER
         words = ("kind", "vendor", "model", "serial", "name", "profile")
         values: dict[str, Any] = {word: clean(getattr(facts, word)) for word in words}
         values |= {
@@ -253,6 +253,14 @@ def _moved(connection: Connection, like: Likeness, accept: bool) -> Candidate | 
     if row is None or not (row.state == State.NEW or (row.state == State.ACCEPTED and accept)):
         return None
     return _candidate(row)
+
+
+def _named(connection: Connection, like: Likeness) -> Likeness:
+    """A candidate that was accepted is called by its device's id."""
+    if (number := candidate_of(like.device)) is None:
+        return like
+    key = connection.execute(select(CANDIDATE.c.key).where(CANDIDATE.c.id == number)).scalar()
+    return like._replace(device=key or like.device)
 
 
 def _state(like: Likeness) -> State:

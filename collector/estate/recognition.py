@@ -85,10 +85,13 @@ class Recognition:
         if self._known is None or tuple(acts) != self._acts or now - self._read > FRESH:
             self._known = load(connection)
             self._acts, self._read = (acts[0], acts[1]), now
+            accepted: dict[str, str] = {}
             for row in connection.execute(select(CANDIDATE).order_by(CANDIDATE.c.id)):
+                if row.key is not None:
+                    accepted[row.key] = source(row.id)
                 polled = row.key is not None and self._known.current(row.key) is not None
                 if not polled and (values := undump(row.evidence)):
-                    machine = _machine(self._known, row.same_as)
+                    machine = _machine(self._known, row.same_as, accepted)
                     _put(self._known, row.id, machine, row.unit, row.address, row.last_seen, values)
         return self._known
 
@@ -114,10 +117,10 @@ def undump(text: str) -> Values:
     return {kind: frozenset(some) for kind, some in found.items()}
 
 
-def _machine(known: Known, same_as: str) -> int | None:
-    """The machine that a candidate's `same_as` means."""
-    number = candidate_of(same_as)
-    found = known.current(same_as if number is None else source(number))
+def _machine(known: Known, same_as: str, accepted: Mapping[str, str]) -> int | None:
+    """The machine that a candidate's `same_as` means: a device's, or that of a candidate, which may be accepted and not polled
+    yet."""
+    found = known.current(same_as) or known.current(accepted.get(same_as, ""))
     return None if found is None else found.machine
 
 

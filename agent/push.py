@@ -1,0 +1,300 @@
+"""Reports sent to a collector as SNMPv3 informs: kept on disk until acknowledged, the present first, at a pace.
+
+Loaded only where the settings name a collector. The socket does not block: `work` is called when `due` has come and `serve` when
+something has arrived. Times without a word are `snmp.engine.steady`'s seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from snmp.ciphers import cipher_factory
+from snmp.engine import steady
+from snmp.errors import SnmpError
+from snmp.message import VarBind
+from snmp.notify import RETRY, InformSession
+from snmp.usm import User
+
+from . import settings
+from .errors import StateError
+from .report import CHANGE, DAILY, INTERVAL, SHUTDOWN, START, STOPPED, Memory, Part, bodies, notification
+from .spool import Spool
+
+FULL_EVERY = 86400.0
+LOOK = 60.0
+"""Seconds between two looks whether something changed that is worth a report of its own."""
+PACE = 256_000 / 8
+"""Octets a second, so that a week's reports leave a weak line to others."""
+WINDOW = 8
+TIMEOUT = 2.0
+_TRIES = 4
+PROBE = 5.0
+"""Seconds between two small questions to a collector that is silent."""
+REFUSED = 60.0
+"""Seconds until a collector that refuses us is tried again."""
+_FAREWELL = 2.0
+_JITTER = 0.1
+
+
+class Sent(NamedTuple):
+    """A part under way: when it is to be repeated, and how often it was sent."""
+
+    due: float
+    tries: int
+
+
+class Push:
+    """Reports to one collector. `rows` gives every object as it is now, `uptime` sysUpTime, `say` takes a line for the journal.
+
+    `boots` counts the agent's starts, safely on disk: with it the names of parts rise for ever, whatever happens to the spool.
+    Raises StateError for a spool that cannot be used.
+    """
+
+    def __init__(
+        self,
+        options: settings.Push,
+        directory: str,
+        engine_id: bytes,
+        boots: int,
+        enterprise: int,
+        rows: Callable[[], Iterable[VarBind]],
+        uptime: Callable[[], int],
+        say: Callable[[str], None],
+    ) -> None:
+        self.options = options
+        self._engine_id = engine_id
+        self._enterprise = enterprise
+        self._rows = rows
+        self._uptime = uptime
+        self._say = say
+        name = f"{options.to[0]}_{options.to[1]}".replace(":", "-")
+        self.spool = Spool(os.path.join(directory, "spool", name), options.spool_megabytes << 20, say)
+        user = options.user
+        self._user = User(user.name.encode(), user.auth, user.auth_secret.encode(), user.priv, user.priv_secret.encode())
+        self._ciphers = cipher_factory("libcrypto")
+        self._next = boots << 32 | 1
+        self._memory = Memory()
+        self._base: list[int] = []
+        self._present: list[int] = []
+        self._flight: dict[int, Sent] = {}
+        self._unsaved: dict[int, Part] = {}
+        self._trouble = ""
+        self._sure = False
+        self._silent_since: float | None = None
+        self._receiver = b""
+        self._ending = False
+        now = steady()
+        self._full_at = self._look_at = self._report_at = now
+        self._send_at = now
+        self.sock = socket.socket(socket.AF_INET6 if ":" in options.to[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.setblocking(False)
+        self._session = self._new_session()
+
+    def _new_session(self) -> InformSession:
+        return InformSession(self._user, engine_id=self._engine_id, ciphers=self._ciphers)
+
+    @property
+    def due(self) -> float:
+        """When `work` has something to do."""
+        times = [sent.due for sent in self._flight.values()]
+        if not self._ending:
+            times += [self._report_at, self._look_at]
+        if self._next_to_send() is not None:
+            times.append(self._send_at)
+        return min(times, default=float("inf"))
+
+    # -- making reports
+
+    def work(self, now: float) -> None:
+        """Report when it is time, repeat what was not acknowledged, send what waits."""
+        if not self._ending:
+            if now >= self._report_at:
+                first = not self._base
+                self.report(START if first else DAILY if now >= self._full_at else INTERVAL, now)
+            elif now >= self._look_at:
+                self._look_at = now + LOOK
+                if self._memory.noteworthy(self._rows()):
+                    self.report(CHANGE, now)
+        for sequence, sent in list(self._flight.items()):
+            if now >= sent.due:
+                self._repeat(sequence, sent, now)
+        self._send(now)
+
+    def report(self, reason: int, now: float) -> None:
+        """Observe, and keep what is found until it is acknowledged."""
+        self._look_at = now + LOOK
+        rows = list(self._rows())
+        encoded = None if now >= self._full_at else self._memory.changed(rows)
+        if encoded is None:
+            self._full_at = now + FULL_EVERY
+            self._keep(self._memory.full(rows), reason, True)
+        else:
+            self._keep(encoded, reason, False)
+        self._report_at = now + self.options.interval_seconds * (1 + _JITTER * (os.urandom(1)[0] / 127.5 - 1))
+
+    def _keep(self, encoded: list[bytes], reason: int, full: bool) -> None:
+        found = bodies(encoded)
+        sequences = list(range(self._next, self._next + len(found)))
+        self._next += len(found)
+        base = sequences[0] if full else self._base[0]
+        interval = 0 if reason in (SHUTDOWN, STOPPED) else self.options.interval_seconds
+        trouble, self._unsaved = "", {}
+        for n, (sequence, body) in enumerate(zip(sequences, found, strict=True), 1):
+            part = Part(base, n, len(found), int(time.time()), self._uptime(), interval, reason, body)
+            try:
+                self.spool.put(sequence, part.pack(), full or reason in (SHUTDOWN, STOPPED))
+            except StateError as error:
+                trouble, self._unsaved[sequence] = str(error), part
+        self._tell(trouble)
+        if full:
+            self._base = sequences
+        self._present = sorted({*self._base, *sequences})
+
+    def farewell(self, going_down: bool, patience: float = _FAREWELL) -> None:
+        """Say goodbye (the machine is going down, or the agent alone is), and wait a little for the acknowledgement.
+
+        Without one it is sent at the next start.
+        """
+        if not self._base:
+            return
+        self._ending = True
+        self._keep([], SHUTDOWN if going_down else STOPPED, False)
+        last = self._present[-1]
+        self._flight.clear()
+        self._present = [last]
+        end = steady() + patience
+        self.sock.setblocking(True)
+        self._send(steady())
+        while self._waits(last) and (now := steady()) < end:
+            self.sock.settimeout(max(0.01, min(self.due, end) - now))
+            self.serve()
+            self.work(steady())
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the socket and the spool."""
+        self.sock.close()
+        self.spool.close()
+
+    # -- sending
+
+    def _waits(self, sequence: int) -> bool:
+        return sequence in self.spool or sequence in self._unsaved
+
+    def _next_to_send(self) -> int | None:
+        """The present first, then the past in its order; of a collector not known to answer one at a time."""
+        if len(self._flight) >= (WINDOW if self._sure else 1):
+            return None
+        for sequence in self._present:
+            if sequence not in self._flight and self._waits(sequence):
+                return sequence
+        if self._ending:
+            return None
+        return next((sequence for sequence in self.spool if sequence not in self._flight), None)
+
+    def _send(self, now: float) -> None:
+        while now >= self._send_at and (sequence := self._next_to_send()) is not None:
+            self._transmit(sequence, now, 1)
+
+    def _transmit(self, sequence: int, now: float, tries: int) -> None:
+        wait = PROBE if self._silent_since is not None else TIMEOUT * (1 << tries - 1)
+        self._flight[sequence] = Sent(now + wait, tries)
+        try:
+            part = self._unsaved[sequence] if sequence in self._unsaved else Part.unpack(self.spool.get(sequence))
+            waiting = self.spool.oldest()
+            oldest = min(sequence if waiting is None else waiting, min(self._unsaved, default=sequence))
+            told = notification(part, sequence, oldest, self._enterprise)
+            datagram = self._session.request(sequence & 0x7FFFFFFF, told, now)
+        except (StateError, SnmpError, struct.error) as error:
+            self._say(f"a report is given up: {error}")
+            self._acknowledged(sequence)
+            return
+        self._send_at = max(self._send_at, now - 0.1) + len(datagram) / PACE
+        try:
+            self.sock.sendto(datagram, self.options.to)
+        except OSError as error:
+            self._tell(f"{self._place}: {error.strerror}")
+
+    def _repeat(self, sequence: int, sent: Sent, now: float) -> None:
+        if self._silent_since is None and sent.tries < _TRIES:
+            self._transmit(sequence, now, sent.tries + 1)
+            return
+        # A silent collector is asked with the few octets of engine discovery until it answers.
+        if self._silent_since is None:
+            self._silent_since = now
+            self._tell(f"{self._place} does not answer; reports are kept until it does")
+        self._quieten()
+
+    def _quieten(self) -> None:
+        self._flight.clear()
+        self._sure = False
+        self._session = self._new_session()
+
+    def serve(self, responder: object = None) -> None:
+        """Take what has arrived. (The argument is what other sockets of the agent's loop answer with.)"""
+        try:
+            while True:
+                data, address = self.sock.recvfrom(65535)
+                if address[:2] == self.options.to:
+                    self._take(data, steady())
+                if self.sock.gettimeout() != 0.0:
+                    return
+        except OSError:
+            return
+
+    def _take(self, data: bytes, now: float) -> None:
+        try:
+            answer = self._session.receive(data, now)
+        except SnmpError as error:
+            self._tell(f"{self._place} refuses our reports: {error}")
+            self._silent_since = self._silent_since or now
+            self._quieten()
+            self._send_at = now + REFUSED
+            return
+        if answer is RETRY:
+            if len(self._flight) > 1:  # it was restarted, and complains of every one of them
+                self._quieten()
+                self._send_at = now
+                self._send(now)
+                return
+            for sequence, sent in list(self._flight.items()):
+                self._transmit(sequence, now, sent.tries)
+        elif isinstance(answer, int):
+            for sequence in [one for one in self._flight if one & 0x7FFFFFFF == answer]:
+                self._answered(sequence, now)
+
+    def _answered(self, sequence: int, now: float) -> None:
+        self._acknowledged(sequence)
+        self._sure = True
+        silent, self._silent_since = self._silent_since, None
+        if self._receiver not in (b"", self._session.receiver):
+            self._full_at = self._report_at = now  # another collector, which has not heard what the others differ from
+        self._receiver = self._session.receiver
+        if silent is not None:
+            self._say(f"{self._place} answers again; {len(self.spool)} parts of reports wait")
+            if now - silent > TIMEOUT and not self._ending:
+                self.report(CHANGE, now)
+        if not self._unsaved:
+            self._tell("")
+        self._send(now)
+
+    def _acknowledged(self, sequence: int) -> None:
+        self._flight.pop(sequence, None)
+        self._unsaved.pop(sequence, None)
+        self.spool.done(sequence)
+
+    # -- telling
+
+    @property
+    def _place(self) -> str:
+        return f"the collector at {self.options.to[0]}:{self.options.to[1]}"
+
+    def _tell(self, trouble: str) -> None:
+        if trouble and trouble != self._trouble:
+            self._say(trouble)
+        self._trouble = trouble
