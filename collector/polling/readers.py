@@ -189,12 +189,12 @@ class Compiler:
         return read
 
     def fact(self, text_: Text) -> Textual:
-        """The same for a device as a whole: each source takes the first row that tells something."""
+        """The same for a device as a whole: each source takes the first row that tells something; without rows, the scalars."""
         sources = [(self._source(source), [self.slot(o) for o in columns_of(source)]) for source in text_]
 
         def read(columns: Columns, index: Row) -> str:
             for one, slots in sources:
-                for row in rows(columns, slots) if slots else (ZERO,):
+                for row in rows(columns, slots) or (ZERO,):
                     found = told(one(columns, row))
                     if found:
                         return found
