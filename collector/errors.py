@@ -21,3 +21,7 @@ class DiscoveryError(CollectorError):
 
 class ReceiveError(CollectorError):
     """Reports of agents that cannot be taken or kept."""
+
+
+class AgentError(CollectorError):
+    """An agent that may not enrol or ask, or a command about agents that cannot be carried out."""

@@ -92,7 +92,7 @@ class Service:
         self.tally = Tally()
         self.watches: dict[str, Watch] = {}
         self.cycles: dict[str, Cycle] = {}
-        self._sinks = (*sinks, Remember(inventory), self.surveyor)
+        self.sinks: tuple[Sink, ...] = (*sinks, Remember(inventory), self.surveyor)
         self._asking = Asking(self.client, profiles, learnt=self._learnt)
         self._lines: dict[str, Line] = {}
         self._settings = settings
@@ -114,7 +114,7 @@ class Service:
             self.watches[device.id] = self._watch(device, before.pop(device.id, None))
         for gone in before.values():
             gone.gone = True
-            for sink in self._sinks:
+            for sink in self.sinks:
                 sink.forgotten(gone.device)
         self._arrange_cycles(settings.units)
         self._names = {name: found for name, found in self._names.items() if name in {one.address for one in settings.devices}}
@@ -177,7 +177,7 @@ class Service:
             as_model = Unit(unit.id, unit.name, unit.kind, unit.parent)
             cycle = before.pop(name, None)
             if cycle is None:
-                cycle = Cycle(as_model, unit.interval, self._asking, self._sinks, self.tally)
+                cycle = Cycle(as_model, unit.interval, self._asking, self.sinks, self.tally)
                 cycle.start(i / len(units), max(HURRY, len(self.watches) / FIRST_TURNS))
             cycle.settle(as_model, unit.interval, by_unit[name])
             self.cycles[name] = cycle
@@ -250,8 +250,13 @@ class Service:
         cycle = self.cycles.get(unit)
         if cycle is None:
             return {}
-        figures, line = cycle.figures, self._lines[unit]
-        known = {"haidang_unit_answer_seconds": figures.answer_seconds, "haidang_unit_loss_ratio": figures.loss}
+        figures, line, told = cycle.figures, self._lines[unit], self._settings.units[unit]
+        known = {
+            "haidang_unit_answer_seconds": figures.answer_seconds,
+            "haidang_unit_loss_ratio": figures.loss,
+            "haidang_unit_contracted_bytes_per_second": told.bandwidth / 8 if told.bandwidth else None,
+            "haidang_unit_committed_bytes_per_second": told.committed / 8 if told.committed else None,
+        }
         return {
             "haidang_unit_cycle_seconds": figures.seconds,
             "haidang_unit_cycle_overruns_total": figures.overruns,

@@ -88,6 +88,8 @@ _METRICS = (
     _metric("haidang_unit_retries_total", "Messages to the unit's devices repeated because no answer came in time.", "unit"),
     _metric("haidang_unit_sent_bytes_total", "Bytes sent over the unit's line, IP headers included.", "unit"),
     _metric("haidang_unit_received_bytes_total", "Bytes received over the unit's line, IP headers included.", "unit"),
+    _metric("haidang_unit_contracted_bytes_per_second", "Contracted bandwidth of the unit's line.", "unit"),
+    _metric("haidang_unit_committed_bytes_per_second", "Bandwidth the carrier commits to on the unit's line.", "unit"),
     # What hangs on what (surveys of switches and routers).
     _metric("haidang_link_info", "What hangs on the interface, by LLDP, CDP, MNDP, forwarding tables or ARP.",
             "device", "interface", "remote_device", "remote_interface", "protocol"),

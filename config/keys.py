@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import discovery
+from . import agents, discovery
 from .secrets import Password, Secret
 from .tables import Address, Key, address, alias, bandwidth, boolean, duration, name, number, one_of, text, whole
 
@@ -87,6 +87,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "retries": Key(whole(0, 10)),
         "packets_per_second": Key(_PACE),
         "bandwidth": Key(bandwidth),
+        "committed": Key(bandwidth),
     },
     "device": {
         "id": Key(name, ""),
@@ -97,5 +98,6 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "name": Key(text, ""),
     },
     "discovery": discovery.KEYS,
+    "agents": agents.KEYS,
 }
 """Table -> key -> how it is read. `sample.toml` shows each of them."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import discovery
+from . import agents, discovery
+from .agents import Agents
 from .discovery import Discovery
 from .errors import ConfigError
 from .keys import KEYS
@@ -74,7 +75,8 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """An office. What it does not set is already filled in from the collector's; `bandwidth` is bits per second or None."""
+    """An office. What it does not set is already filled in from the collector's; of its line, `bandwidth` (contracted) and
+    `committed` are bits per second or None."""
 
     id: str
     name: str
@@ -85,6 +87,7 @@ class Unit:
     retries: int
     packets_per_second: float
     bandwidth: int | None
+    committed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +114,11 @@ class Settings:
     units: Mapping[str, Unit]
     devices: tuple[Device, ...]
     files: tuple[Path, ...]
+    agents: Agents
     discoveries: Mapping[str, Discovery] = field(default_factory=dict)
 
 
-_SINGLE = ("collector", "web")
+_SINGLE = ("collector", "web", "agents")
 _REPEATED = ("credential", "unit", "device", "discovery")
 
 
@@ -141,10 +145,11 @@ class _Reading:
         credentials = self._credentials()
         units = self._units(collector)
         devices = self._devices(units, credentials)
+        told = agents.read(self._section("agents"))
         discoveries = discovery.read(self.repeated["discovery"], units, credentials)
         if self.problems:
             raise ConfigError(*self.problems)
-        return Settings(collector, web, credentials, units, devices, tuple(self.files), discoveries)
+        return Settings(collector, web, credentials, units, devices, tuple(self.files), told, discoveries)
 
     def _file(self, path: Path, main: bool) -> None:
         try:

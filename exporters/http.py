@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import overview, sd
 from .errors import ListenError
@@ -36,6 +36,7 @@ _RAW, _RAW_GZIP = (
     [(b"content-type", CONTENT_TYPE.encode()), *((name.lower().encode(), value.encode()) for name, value in headers.items())]
     for headers in (_HEADERS, _GZIP)
 )
+AGENTS = "/agents/"
 _KEEP_ALIVE = 90
 """Seconds a connection stays open for the next scrape: longer than the usual interval."""
 
@@ -159,6 +160,18 @@ async def _in_turns(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
+class _Doors:
+    """People and scrapers through the one door, agents through the other."""
+
+    def __init__(self, people: ASGIApp, agents: ASGIApp) -> None:
+        self._people = people
+        self._agents = agents
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        door = self._agents if scope["type"] == "http" and scope["path"].startswith(AGENTS) else self._people
+        await door(scope, receive, send)
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -180,8 +193,11 @@ class Server:
         key: Path | None = None,
         users: Iterable[User] = (),
         ailments: Callable[[], Sequence[str]] = tuple,
+        agents: ASGIApp | None = None,
     ) -> None:
+        """`agents` answers what lies below /agents/, and knows itself who may ask there."""
         self._parts = pages, health, ailments
+        self._agents = agents
         self._host, self._port = host, port
         self._certificate, self._key = certificate, key
         self._users = users
@@ -211,7 +227,7 @@ class Server:
         site = Site(pages, health, address=self.address, scheme=self._scheme, ailments=ailments)
         self._guard = Guard(site, self._users)
         config = uvicorn.Config(
-            self._guard,
+            _Doors(self._guard, self._agents) if self._agents is not None else self._guard,
             lifespan="off",
             ws="none",
             log_config=None,

@@ -95,8 +95,8 @@ class Pages:
     """The sink that renders for Prometheus (a `collector.model.Sink`).
 
     A block must not change once it was handed over: it is rendered when its unit's page is put together. `timestamps` says, for
-    all units or for one by its id, whether polled values bear their time: a unit polled more seldom than every five minutes had
-    better not, for Prometheus shows nothing older. With `wrap_counters` counters begin anew at 2^53. `unit_numbers` gives, for
+    all devices or for one, whether polled values bear their time: a device heard more seldom than every five minutes had better
+    not, for Prometheus shows nothing older. With `wrap_counters` counters begin anew at 2^53. `unit_numbers` gives, for
     a unit's id, further catalogue metrics with the one label `unit`, by name.
     """
 
@@ -105,12 +105,12 @@ class Pages:
         units: Iterable[Unit] = (),
         devices: Iterable[Device] = (),
         *,
-        timestamps: bool | Callable[[str], bool] = True,
+        timestamps: bool | Callable[[Device], bool] = True,
         wrap_counters: bool = False,
         unit_numbers: Callable[[str], Mapping[str, float]] | None = None,
     ) -> None:
         self.offices: dict[str, Office] = {}
-        self._timestamps = timestamps if callable(timestamps) else lambda unit: timestamps
+        self._timestamps = timestamps if callable(timestamps) else lambda device: timestamps
         self._wrap_counters = wrap_counters
         self._unit_numbers = unit_numbers
         self._known: dict[str, Known] = {}
@@ -246,11 +246,10 @@ class Pages:
         families: _Families = defaultdict(list)
         states: Counter[State] = Counter()
         values = 0
-        timed = self._timestamps(unit)
         for number, known in enumerate(tuple(office.devices.values()), 1):
             states[known.status.state] += 1
             _add_own(families, known, office.label)
-            values += self._add_polled(families, known, timed)
+            values += self._add_polled(families, known, self._timestamps(known.device))
             if number % _CHUNK == 0:
                 yield
         office.states = states

@@ -18,6 +18,7 @@ COMMANDS = {
     "device": "device",
     "topology": "topology",
     "discover": "discover",
+    "agent": "agent",
     "profile": "profile",
     "mib": "mib",
     "export": "export",

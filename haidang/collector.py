@@ -12,17 +12,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from starlette.types import ASGIApp
+
 from collector.discovery import Discoveries, enlarged
 from collector.errors import CollectorError
+from collector.estate.agents import Agents
 from collector.estate.candidates import Candidates
 from collector.estate.inventory import Inventory
 from collector.model import Device, Unit
 from collector.polling.surveyor import Picture, samples
+from collector.reporting import Reporters
 from collector.service import Service
 from config import settings
 from config.errors import ConfigError
 from config.profiles import Profiles
 from config.settings import Settings
+from exporters.agents import Desk
 from exporters.errors import ExportError
 from exporters.health import Health
 from exporters.http import Server
@@ -68,10 +73,13 @@ async def _run(path: Path, found: Settings, profiles: Profiles, listen: tuple[st
     ended = asyncio.Event()
     inventory = Inventory.open(found.collector.database.reveal())
     candidates: Candidates | None = None
+    agents: Agents | None = None
     running: Running | None = None
     try:
         candidates = Candidates.open(found.collector.database.reveal())
-        running = Running(path, found, profiles, inventory, candidates)
+        if found.agents.listen is not None:
+            agents = Agents.open(found)
+        running = Running(path, found, profiles, inventory, candidates, agents)
         await running.serve(listen)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
@@ -81,8 +89,9 @@ async def _run(path: Path, found: Settings, profiles: Profiles, listen: tuple[st
         began = time.monotonic()
         if running is not None:
             await running.stop()
-        if candidates is not None:
-            candidates.close()
+        for opened in (candidates, agents):
+            if opened is not None:
+                opened.close()
         written = await asyncio.to_thread(inventory.close)
         log.info("collector ended seconds=%.1f", time.monotonic() - began)
     return 0 if written else 1
@@ -91,7 +100,16 @@ async def _run(path: Path, found: Settings, profiles: Profiles, listen: tuple[st
 class Running:
     """A collector: what polls, what serves, and the settings both were made from."""
 
-    def __init__(self, path: Path, found: Settings, profiles: Profiles, inventory: Inventory, candidates: Candidates) -> None:
+    def __init__(
+        self,
+        path: Path,
+        found: Settings,
+        profiles: Profiles,
+        inventory: Inventory,
+        candidates: Candidates,
+        agents: Agents | None = None,
+    ) -> None:
+        """Without `agents` none are received."""
         self.path = path
         self.written = found
         """The settings as the operator wrote them; `settings` are those with the devices that were accepted."""
@@ -99,7 +117,9 @@ class Running:
         self.settings = found = enlarged(found, self.accepted)
         self.service: Service | None = None
         self.server: Server | None = None
+        self.reporters: Reporters | None = None
         self._profiles = profiles
+        self._reporting: Mapping[str, Device] = {}
         self.pages = Pages(
             *_estate(found),
             timestamps=self._timed,
@@ -108,9 +128,13 @@ class Running:
         )
         self.service = Service(found, profiles, inventory, [self.pages], drawn=self._drawn)
         self.discoveries = Discoveries(self.service.client, profiles, candidates, self.service.line, self._accept)
+        if agents is not None:
+            self.reporters = Reporters(found, profiles, agents, self.service.sinks, self._admit)
 
-    def _timed(self, unit: str) -> bool:
-        known = self.settings.units.get(unit)
+    def _timed(self, device: Device) -> bool:
+        if device.id in self._reporting:
+            return self.settings.web.timestamps and self.settings.agents.interval < SELDOM
+        known = self.settings.units.get(device.unit)
         return self.settings.web.timestamps and (known is None or known.interval < SELDOM)
 
     def _unit_numbers(self, unit: str) -> Mapping[str, float]:
@@ -125,19 +149,31 @@ class Running:
         web = self.settings.web
         self.server = Server(
             self.pages,
-            Health(self.service.numbers, self.pages.numbers),
+            Health(self.service.numbers, self.pages.numbers, *([self.reporters.receive.numbers] if self.reporters else [])),
             host=listen[0],
             port=listen[1],
             certificate=web.tls_certificate,
             key=web.tls_key,
             users=web.users,
-            ailments=self.service.ailments,
+            ailments=self._ailments,
+            agents=self._desk(),
         )
         await self.server.start()
         devices, units = counted(len(self.settings.devices), "device"), counted(len(self.settings.units), "unit")
         self.discoveries.start(self.written, self.accepted)
         print(f"polling {devices} in {units}; pages at {self.server.url}", flush=True)
         log.info("collector started pages=%s", self.server.url)
+
+    def _desk(self) -> ASGIApp | None:
+        if self.reporters is None:
+            return None
+        return Desk(self.reporters.agents, lambda: self.settings, self.reporters.changed).app
+
+    def _ailments(self) -> list[str]:
+        found = self.service.ailments() if self.service is not None else []
+        if self.reporters is not None and (trouble := self.reporters.receive.trouble):
+            found.append(f"reports: {trouble}")
+        return found
 
     def read_again(self) -> None:
         """Take the settings as they stand now; wrong ones are refused and the ones before stay."""
@@ -150,6 +186,8 @@ class Running:
         self.written = new
         self._arrange()
         self.discoveries.settle(new)
+        if self.reporters is not None:
+            self.reporters.settle(self.settings)
         if self.server is not None:
             self.server.admit(new.web.users)
         log.info("settings read again units=%d devices=%d", len(new.units), len(new.devices))
@@ -158,15 +196,25 @@ class Running:
         self.accepted = accepted
         self._arrange()
 
+    def _admit(self, reporting: list[Device]) -> None:
+        self._reporting = {device.id: device for device in reporting}
+        self._show()
+
     def _arrange(self) -> None:
         self.settings = enlarged(self.written, self.accepted)
         if self.service is not None:
             self.service.arrange(self.settings)
-        self.pages.arrange(*_estate(self.settings))
+        self._show()
+
+    def _show(self) -> None:
+        units, devices = _estate(self.settings)
+        self.pages.arrange(units, [*devices, *self._reporting.values()])
 
     async def stop(self) -> None:
-        """Search, poll and serve no more."""
+        """Search, poll, receive and serve no more."""
         await self.discoveries.stop()
+        if self.reporters is not None:
+            await self.reporters.stop()
         if self.service is not None:
             self.service.stop()
         if self.server is not None:

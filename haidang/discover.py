@@ -32,6 +32,7 @@ from config.settings import Settings
 from snmp.client import Client
 
 from .check import load_profiles
+from .columns import aligned
 from .sentence import counted
 
 SHOW_EVERY = 0.25
@@ -245,7 +246,7 @@ def show(args: argparse.Namespace) -> int:
         if args.json:
             yield from (json.dumps(asdict(one), ensure_ascii=False) for one in every)
         else:
-            yield from _table([COLUMNS, *map(_row, every)] if every else [])
+            yield from aligned([COLUMNS, *map(_row, every)] if every else [])
             if not every:
                 yield f"no candidate is {' or '.join(states)}"
 
@@ -340,10 +341,7 @@ def _plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:120]
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
 
 
 def _addresses(number: int) -> str:

@@ -219,3 +219,44 @@ LINK = Table(
     sqlite_autoincrement=True,
 )
 """What hangs on what: cables between devices, and the switch port each machine sits on."""
+
+INVITATION = Table(
+    "invitation",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("digest", Text, nullable=False, unique=True, comment="keyed digest of the code; the code itself is kept nowhere"),
+    Column("unit", Text, nullable=False),
+    Column("count", Integer, nullable=False, comment="machines that may enrol with it"),
+    Column("used", Integer, nullable=False),
+    Column("made", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("withdrawn", Double),
+    sqlite_autoincrement=True,
+)
+"""Leave to enrol agents into a unit."""
+
+AGENT = Table(
+    "agent",
+    METADATA,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, index=True, comment="the device's id"),
+    Column("name", Text, nullable=False, unique=True, comment="of its SNMPv3 user and of its access over HTTPS"),
+    Column("unit", Text, nullable=False),
+    Column("generation", Integer, nullable=False, comment="of its keys; rotating makes the next one"),
+    Column("taken", Integer, nullable=False, comment="the generation that it is known to have; older ones are void"),
+    Column("invitation_id", ID, ForeignKey("invitation.id"), comment="null: it is a copy of another agent"),
+    Column("origin_id", ID, ForeignKey("agent.id"), comment="the agent whose disk it was copied from"),
+    Column("enrolled", Double, nullable=False),
+    Column("seen", Double, nullable=False, comment="when it last asked over HTTPS"),
+    Column("address", Text, nullable=False, comment="where it last asked from"),
+    Column("host", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("evidence", Text, nullable=False, comment="JSON: what it says of its machine's identity, by kind"),
+    Column("note", Text, nullable=False, comment="what a person should know"),
+    Column("tested", Double, comment="when it was last told to test its line"),
+    Column("revoked", Double),
+    Column("who", Text, nullable=False, comment="who revoked it"),
+    sqlite_autoincrement=True,
+)
+"""An agent that enrolled. A machine that enrols again has another row with the same `key`, and the one before is revoked."""

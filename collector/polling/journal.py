@@ -20,7 +20,8 @@ _LARGEST = 2**63 - 1
 _GRACE = 30
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS agent (
-    id INTEGER PRIMARY KEY, user BLOB NOT NULL, engine BLOB NOT NULL, floor INTEGER NOT NULL DEFAULT 0, UNIQUE (user, engine));
+    id INTEGER PRIMARY KEY, device TEXT NOT NULL, engine BLOB NOT NULL, floor INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (device, engine));
 CREATE TABLE IF NOT EXISTS report (
     id INTEGER PRIMARY KEY, agent INTEGER NOT NULL, sequence INTEGER NOT NULL, base INTEGER NOT NULL, oldest INTEGER NOT NULL,
     part INTEGER NOT NULL, parts INTEGER NOT NULL, time INTEGER NOT NULL, interval INTEGER NOT NULL, reason INTEGER NOT NULL,
@@ -33,11 +34,11 @@ _COLUMNS = "sequence, base, oldest, part, parts, time, interval, reason, uptime,
 class Report(NamedTuple):
     """One part of an agent's report (HAIDANG-MIB, hdReport). `time` (the agent's) and `received` are Unix seconds.
 
-    `user` and `engine` tell whose it is; `body` is its objects' varbinds, encoded. `late`: it came after its time, or after newer
-    ones, so that no page has shown it.
+    `device` (its id) and `engine` tell whose it is; `body` is its objects' varbinds, encoded. `late`: it came after its time, or
+    after newer ones, so that no page has shown it.
     """
 
-    user: bytes
+    device: str
     engine: bytes
     sequence: int
     base: int
@@ -72,8 +73,8 @@ def _names(trap: OID) -> tuple[OID, ...]:
     return tuple(OID((*objects.REPORT.oid(item, trap[6]), 0)) for item in objects.REPORT.objects)
 
 
-def read(told: Notification, received: float) -> Report:
-    """A notification as a report; raises DecodeError when it is none."""
+def read(told: Notification, device: str, received: float) -> Report:
+    """A device's notification as a report; raises DecodeError when it is none."""
     names = _names(told.trap)
     head = told.varbinds[: len(names)]
     numbers = [binding.value for binding in head if isinstance(binding.value, int)]
@@ -84,7 +85,7 @@ def read(told: Notification, received: float) -> Report:
         raise DecodeError(f"a report whose part {part} of {parts} is number {sequence}, based on {base}")
     late = received - time > 2 * max(interval, _GRACE)
     return Report(
-        told.user, told.engine_id, sequence, base, min(oldest, sequence), part, parts, time, interval, reason, told.uptime,
+        device, told.engine_id, sequence, base, min(oldest, sequence), part, parts, time, interval, reason, told.uptime,
         told.address, received, late, message.encode_varbinds(told.varbinds[len(names) :]),
     )  # fmt: skip
 
@@ -101,10 +102,10 @@ class Journal:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_SCHEMA)
-            found = self._db.execute("SELECT user, engine, id, floor FROM agent").fetchall()
+            found = self._db.execute("SELECT device, engine, id, floor FROM agent").fetchall()
         except (sqlite3.Error, OSError) as error:
             raise ReceiveError(f"{path}: reports cannot be kept there: {error}") from error
-        self._agents = {(user, engine): (number, floor) for user, engine, number, floor in found}
+        self._agents = {(device, engine): (number, floor) for device, engine, number, floor in found}
 
     def commit(self, reports: Sequence[Report], settled: Iterable[Report] = ()) -> list[bool]:
         """Keep reports; which of them were not known. Raises ReceiveError, and then none of them counts.
@@ -129,7 +130,7 @@ class Journal:
         key = report[:2]
         known = self._agents.get(key)
         if known is None:
-            made = self._db.execute("INSERT INTO agent (user, engine) VALUES (?, ?)", key).lastrowid
+            made = self._db.execute("INSERT INTO agent (device, engine) VALUES (?, ?)", key).lastrowid
             assert made is not None
             known = self._agents[key] = made, 0
         number, floor = known
@@ -152,18 +153,18 @@ class Journal:
 
     def present(self, among: int = 200) -> Iterator[Report]:
         """Of every agent the newest parts, and the full report that the newest differs from; oldest first."""
-        for (user, engine), (number, _) in list(self._agents.items()):
-            newest = self._select(user, engine, "agent = ? ORDER BY sequence DESC LIMIT ?", (number, among))
+        for (device, engine), (number, _) in list(self._agents.items()):
+            newest = self._select(device, engine, "agent = ? ORDER BY sequence DESC LIMIT ?", (number, among))
             if newest:
                 base = newest[0].base
-                yield from self._select(user, engine, "agent = ? AND base = ? AND sequence - part + 1 = base", (number, base))
+                yield from self._select(device, engine, "agent = ? AND base = ? AND sequence - part + 1 = base", (number, base))
             yield from reversed(newest)
 
     def late(self, after: float = 0.0) -> Iterator[Report]:
         """What no page has shown in its time, received after a time; of each agent in the order of its own."""
-        for (user, engine), (number, _) in list(self._agents.items()):
+        for (device, engine), (number, _) in list(self._agents.items()):
             condition = "agent = ? AND late = 1 AND received > ? ORDER BY sequence"
-            yield from self._select(user, engine, condition, (number, after))
+            yield from self._select(device, engine, condition, (number, after))
 
     def forget_late(self, before: float) -> None:
         """Remove late reports that were received before a time; raises ReceiveError."""
@@ -172,9 +173,9 @@ class Journal:
         except sqlite3.Error as error:
             raise ReceiveError(f"{self._path}: {error}") from error
 
-    def _select(self, user: bytes, engine: bytes, condition: str, values: tuple[object, ...]) -> list[Report]:
+    def _select(self, device: str, engine: bytes, condition: str, values: tuple[object, ...]) -> list[Report]:
         query = f"SELECT {_COLUMNS} FROM report WHERE {condition}"
-        return [Report._make((user, engine, *row)) for row in self._db.execute(query, values)]
+        return [Report._make((device, engine, *row)) for row in self._db.execute(query, values)]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -83,7 +83,7 @@ class Receive:
         self._engine = open_engine(directory)
         self._statistics = Statistics()
         self._receiver = Receiver((), (), self._engine, stats=self._statistics)
-        self._users: dict[bytes, str] = {}
+        self._keys: dict[bytes, str] = {}
         self._waiting: list[tuple[Report, bytes, Address]] = []
         self._settled: dict[str, Report] = {}
         self._dirty: dict[str, None] = {}
@@ -107,8 +107,8 @@ class Receive:
         host, port = self._sock.getsockname()[:2]
         return host, port
 
-    def arrange(self, agents: Mapping[str, tuple[Device, User]]) -> None:
-        """Take who may report, at the start and when the settings were read again; what is known is kept."""
+    def arrange(self, agents: Mapping[str, tuple[Device, Sequence[User]]]) -> None:
+        """Take who may report, by device id, and as which users (two, while keys are changed); what is known is kept."""
         before, self.reporters = self.reporters, {}
         for key, (device, _) in agents.items():
             profile = self._profiles[device.profile]
@@ -120,8 +120,8 @@ class Receive:
         for gone in before.values():
             for sink in self._sinks:
                 sink.forgotten(gone.device)
-        self._users = {user.name: key for key, (_, user) in agents.items()}
-        accesses = [UserAccess(user) for _, user in agents.values()]
+        self._keys = {user.name: key for key, (_, users) in agents.items() for user in users}
+        accesses = [UserAccess(user) for _, users in agents.values() for user in users]
         self._receiver = Receiver((), accesses, self._engine, stats=self._statistics)
         self._remember()
 
@@ -130,8 +130,8 @@ class Receive:
         now, wall = self.loop.time(), time.time()
         new = {key for key, reporter in self.reporters.items() if reporter.shown is None}
         for report in self._journal.present() if new else ():
-            if (key := self._users.get(report.user)) in new and key is not None:
-                self._deliver(key, report, now - max(0.0, wall - report.received))
+            if report.device in new:
+                self._deliver(report.device, report, now - max(0.0, wall - report.received))
 
     # -- receiving
 
@@ -150,8 +150,9 @@ class Receive:
             if reply is not None:
                 self._send(reply, address)
             return
+        key = self._keys[told.user]
         try:
-            report = read(told, time.time())
+            report = read(told, key, time.time())
         except DecodeError as error:
             self.counts["refused"] += 1
             log.debug("not a report from=%s reason=%r", address[0], str(error))
@@ -159,8 +160,7 @@ class Receive:
         if len(self._waiting) >= WAITING:
             self.counts["overflow"] += 1
             return
-        key = self._users.get(report.user)
-        shown = self.reporters[key].shown if key is not None else None
+        shown = self.reporters[key].shown
         if shown is not None and shown.engine == report.engine and report.first < shown.first:
             report = report._replace(late=True)
         self._waiting.append((report, reply, address))
@@ -196,9 +196,8 @@ class Receive:
         for (report, reply, address), new in zip(batch, done.result(), strict=True):
             self._send(reply, address)
             self.counts["late" if new and report.late else "new" if new else "known"] += 1
-            key = self._users.get(report.user)
-            if new and key is not None:
-                self._deliver(key, report, now)
+            if new and report.device in self.reporters:
+                self._deliver(report.device, report, now)
         self._commit()
 
     # -- what was received

@@ -70,12 +70,12 @@ def test_sample_comments_are_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     lines = SAMPLE.read_text(encoding="utf-8").splitlines()
     for directory in ("secrets", "tls", "units", "profiles"):
         (tmp_path / directory).mkdir()
-    for name in ("database", "prometheus", "community", "auth", "priv"):
-        (tmp_path / "secrets" / name).write_text("a long secret\n")
+    for name in ("database", "prometheus", "community", "auth", "priv", "agents"):
+        (tmp_path / "secrets" / name).write_text("a long secret, of 32 octets at least\n")
     for name in ("tls/certificate.pem", "tls/key.pem", "units/one.toml"):
         (tmp_path / name).touch()
-    for name in ("DATABASE", "WEB_PASSWORD", "COMMUNITY", "AUTH", "PRIV"):
-        monkeypatch.setenv(f"HAIDANG_{name}", "a long secret")
+    for name in ("DATABASE", "WEB_PASSWORD", "COMMUNITY", "AUTH", "PRIV", "AGENTS_KEY"):
+        monkeypatch.setenv(f"HAIDANG_{name}", "a long secret, of 32 octets at least")
     tried = 0
     for at, line in enumerate(lines):
         if not re.match(r"#[a-z_]+ = ", line):

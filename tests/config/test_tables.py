@@ -19,7 +19,7 @@ VALUES = (
 SPELLINGS = [spelling for keys in KEYS.values() for name, key in keys.items() for spelling in key.spellings(name)]
 NAMES = st.sampled_from([*SPELLINGS, "include", "user", "unknown", '"" ', '"a.b"'])
 HEADERS = st.sampled_from(
-    ["", "[collector]", "[web]", "[[web.user]]", "[[credential]]", "[[unit]]", "[[device]]", "[device]", "[x]"]
+    ["", "[collector]", "[web]", "[agents]", "[[web.user]]", "[[credential]]", "[[unit]]", "[[device]]", "[device]", "[x]"]
 )
 LINES = st.lists(st.tuples(NAMES, st.sampled_from(VALUES)), max_size=6, unique_by=lambda line: line[0])
 
@@ -37,7 +37,7 @@ def test_any_value_at_any_key(tmp_path: Path, value: str) -> None:
     """Whatever stands at a key, the file is read or refused with messages."""
     path = tmp_path / "any.toml"
     for table, keys in KEYS.items():
-        header = f"[{table}]" if table in ("collector", "web") else f"[[{table}]]"
+        header = f"[{table}]" if table in ("collector", "web", "agents") else f"[[{table}]]"
         for spelling in (spelling for name, key in keys.items() for spelling in key.spellings(name)):
             path.write_text(f"{header}\n{spelling} = {value}\n", encoding="utf-8")
             problems(path)

@@ -86,7 +86,7 @@ def test_times_can_be_left_out() -> None:
 
 def test_times_can_be_left_out_for_a_unit_that_is_polled_seldom() -> None:
     """Prometheus shows no timestamped value older than five minutes, so each unit may be told apart."""
-    pages = Pages([fleet.unit(0), fleet.unit(1)], timestamps=lambda unit: unit == "xa-0")
+    pages = Pages([fleet.unit(0), fleet.unit(1)], timestamps=lambda device: device.unit == "xa-0")
     for number in (0, 1):
         pages.polled(fleet.device(number, number), fleet.UP, fleet.block())
         pages.cycled(f"xa-{number}")

@@ -1,0 +1,330 @@
+"""Where workstations' agents ask over HTTP: to enrol, for what has changed for them, for a test of the line, for a new version.
+
+Bodies and answers are JSON. An error's answer has the key ``error``, in words for the person at the machine; 401 means that the
+agent is not known or was revoked, 403 that a code does not open, 429 and 503 that it should ask again later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import logging
+import os
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from collector.errors import AgentError, CollectorError
+from collector.estate.access import AUTH, PRIV
+from collector.estate.agents import Agent, Agents, Grant, Said
+from config.agents import PORT
+from config.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LARGEST = 64 << 10
+"""Octets of a question at most."""
+GRANTED = 900.0
+"""Seconds for which leave to test the line holds."""
+FAILURES, FORGIVEN = 10, 6.0
+"""Wrong codes that one address may try at once, and seconds after which one of them is forgiven."""
+_ADDRESSES = 4096
+_PIECE = 16 << 10
+_FRESH = {"Cache-Control": "no-store"}
+
+
+class Offer(Protocol):
+    """A version that an agent may take."""
+
+    def document(self) -> dict[str, Any]:
+        """What the agent is told of it."""
+
+
+class Releases(Protocol):
+    """The versions that there are for agents."""
+
+    def offer(self, device: str, unit: str, platform: str, version: str) -> Offer | None:
+        """The one for this agent, None when it has the right one."""
+
+    def file(self, name: str) -> Path | None:
+        """The file that an offer names."""
+
+
+class Failures:
+    """How many wrong codes each address has tried lately. Those behind one NAT share theirs; right codes cost nothing."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._tried: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def _count(self, address: str) -> float:
+        count, when = self._tried.get(address, (0.0, 0.0))
+        return max(0.0, count - (self._clock() - when) / FORGIVEN)
+
+    def many(self, address: str) -> bool:
+        """Has it tried too many?"""
+        return self._count(address) >= FAILURES
+
+    def add(self, address: str) -> None:
+        """It tried one more."""
+        self._tried[address] = self._count(address) + 1, self._clock()
+        self._tried.move_to_end(address)
+        while len(self._tried) > _ADDRESSES:
+            self._tried.popitem(last=False)
+
+
+class _Question(NamedTuple):
+    """A question, read: all texts are texts, and the machine's identity is lists of texts."""
+
+    said: Said
+    code: str
+    platform: str
+    copied: bool
+
+
+class Desk:
+    """The pages for agents, as an ASGI application. `settings` gives those in force; `changed` is called after an agent came."""
+
+    def __init__(
+        self,
+        agents: Agents,
+        settings: Callable[[], Settings],
+        changed: Callable[[], None],
+        releases: Releases | None = None,
+    ) -> None:
+        self._agents = agents
+        self._settings = settings
+        self._changed = changed
+        self._releases = releases
+        self._failures = Failures()
+        self._testing: set[str] = set()
+        self.app = Starlette(
+            routes=[
+                Route("/agents/enrol", self._answered(self._enrol), methods=["POST"]),
+                Route("/agents/check-in", self._answered(self._check_in), methods=["POST"]),
+                Route("/agents/line", self._answered(self._send_line), methods=["GET"]),
+                Route("/agents/line", self._answered(self._take_line), methods=["POST"]),
+                Route("/agents/releases/{name}", self._answered(self._release), methods=["GET"]),
+            ]
+        )
+
+    def _answered(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """Errors become answers."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except HTTPException as error:
+                return _error(error.status_code, str(error.detail), error.headers)
+            except ClientDisconnect:
+                return _error(400, "the question did not arrive whole")
+            except CollectorError as error:
+                log.error("agent not answered reason=%r", str(error))
+                return _error(503, "the collector's database is away; ask again later")
+
+        return answer
+
+    async def _enrol(self, request: Request) -> Response:
+        address = _address(request)
+        if self._failures.many(address):
+            raise HTTPException(429, "too many wrong codes came from this address; try again in a minute", {"Retry-After": "60"})
+        asked = await _read(request)
+        taken = {device.id for device in self._settings().devices}
+        try:
+            grant = await asyncio.to_thread(self._agents.enrol, asked.code, asked.said, time.time(), taken)
+        except AgentError as error:
+            self._failures.add(address)
+            log.warning("enrolment refused address=%s reason=%r", address, str(error))
+            raise HTTPException(403, str(error)) from error
+        log.info("agent enrolled device=%s unit=%s address=%s", grant.agent.key, grant.agent.unit, address)
+        self._changed()
+        return JSONResponse(self._told(request, grant), headers=_FRESH)
+
+    async def _check_in(self, request: Request) -> Response:
+        user, agent = await self._who(request)
+        asked = await _read(request)
+        now = time.time()
+        if asked.copied:
+            taken = {device.id for device in self._settings().devices}
+            try:
+                grant = await asyncio.to_thread(self._agents.copied, agent, asked.said, now, taken)
+            except AgentError as error:
+                raise HTTPException(403, str(error)) from error
+            log.warning("agent was copied device=%s of=%s address=%s", grant.agent.key, agent.key, asked.said.address)
+        else:
+            grant = await asyncio.to_thread(self._agents.asked, agent, user, asked.said, now)
+        if asked.copied or grant.agent.taken != agent.taken:
+            self._changed()
+        told = self._told(request, grant)
+        if (test := await self._line_test(grant.agent, now)) is not None:
+            told["line_test"] = test
+        if self._releases is not None:
+            mine = (agent.key, agent.unit, asked.platform, asked.said.version)
+            offer = await asyncio.to_thread(self._releases.offer, *mine)
+            if offer is not None:
+                told["update"] = offer.document()
+        return JSONResponse(told, headers=_FRESH)
+
+    def _told(self, request: Request, grant: Grant) -> dict[str, Any]:
+        settings = self._settings()
+        unit = settings.units.get(grant.agent.unit)
+        told = settings.agents
+        collectors = [str(place) for place in told.collectors]
+        if not collectors and request.url.hostname:
+            host, port = request.url.hostname, told.listen.port if told.listen is not None else PORT
+            collectors = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
+        secrets = grant.secrets
+        return {
+            "device": grant.agent.key,
+            "unit": grant.agent.unit,
+            "unit_name": unit.name if unit is not None else grant.agent.unit,
+            "user": secrets.user,
+            "auth": AUTH,
+            "auth_secret": secrets.auth_secret,
+            "priv": PRIV,
+            "priv_secret": secrets.priv_secret,
+            "token": secrets.token,
+            "collectors": collectors,
+            "interval": int(told.interval),
+            "check_in": int(told.check_in),
+            "time": time.time(),
+        }
+
+    # -- the line
+
+    async def _line_test(self, agent: Agent, now: float) -> dict[str, Any] | None:
+        """Leave for this agent to test its unit's line now, when it is time for that."""
+        told = self._settings().agents
+        allowed = told.line_test_hours is None or told.line_test_hours.holds(datetime.now().time())
+        if not told.line_test_every or not allowed:
+            return None
+        if not await asyncio.to_thread(self._agents.may_test, agent, told.line_test_every, now):
+            return None
+        return {"seconds": told.line_test_seconds, "bytes": told.line_test_bytes // 2}
+
+    def _rate(self, unit: str) -> float:
+        """Bytes a second at most, 0 for no limit: what the settings say, or what the line should bear."""
+        settings = self._settings()
+        known = settings.units.get(unit)
+        bits = settings.agents.line_test_rate or (known.bandwidth if known is not None else 0)
+        return bits / 8 if bits else 0.0
+
+    async def _tester(self, request: Request) -> Agent:
+        _, agent = await self._who(request)
+        if agent.tested is None or not 0 <= time.time() - agent.tested <= GRANTED:
+            raise HTTPException(403, "no test of the line is due; a check-in says when one is")
+        if agent.unit in self._testing:
+            raise HTTPException(429, "the line is being tested already", {"Retry-After": "60"})
+        return agent
+
+    async def _send_line(self, request: Request) -> Response:
+        agent = await self._tester(request)
+        told = self._settings().agents
+        size, seconds, rate = told.line_test_bytes // 2, told.line_test_seconds, self._rate(agent.unit)
+
+        async def body() -> AsyncIterator[bytes]:
+            self._testing.add(agent.unit)
+            began, sent = time.monotonic(), 0
+            try:
+                while sent < size and time.monotonic() - began < seconds:
+                    piece = os.urandom(min(_PIECE, size - sent))  # nothing on the way can compress it
+                    yield piece
+                    sent += len(piece)
+                    if rate and (ahead := sent / rate - (time.monotonic() - began)) > 0:
+                        await asyncio.sleep(ahead)
+            finally:
+                self._testing.discard(agent.unit)
+
+        return StreamingResponse(body(), media_type="application/octet-stream", headers=_FRESH)
+
+    async def _take_line(self, request: Request) -> Response:
+        agent = await self._tester(request)
+        told = self._settings().agents
+        self._testing.add(agent.unit)
+        first = last = 0.0
+        count = size = 0
+        try:
+            async for piece in request.stream():
+                if not piece:
+                    continue
+                last = time.monotonic()
+                first = first or last
+                size += len(piece)
+                count += len(piece) if last != first else 0  # what came first tells nothing of how long it took
+                if size > told.line_test_bytes or last - first > 3 * told.line_test_seconds:
+                    raise HTTPException(413, "the test is longer than was allowed")
+        finally:
+            self._testing.discard(agent.unit)
+        return JSONResponse({"bytes": count, "seconds": last - first}, headers=_FRESH)
+
+    # -- versions
+
+    async def _release(self, request: Request) -> Response:
+        await self._who(request)
+        name = request.path_params["name"]
+        path = await asyncio.to_thread(self._releases.file, name) if self._releases is not None else None
+        if path is None:
+            raise HTTPException(404, "there is no such release")
+        return FileResponse(path, media_type="application/octet-stream", headers=_FRESH)
+
+    async def _who(self, request: Request) -> tuple[str, Agent]:
+        """The agent by its basic authentication (RFC 7617)."""
+        scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+        user = token = ""
+        if scheme.lower() == "basic" and len(encoded) < 1024:
+            try:
+                user, _, token = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                pass
+        if not user or not user.isprintable():
+            raise HTTPException(401, "this agent is not known here; enrol it again")
+        try:
+            return user, await asyncio.to_thread(self._agents.authenticate, user, token)
+        except AgentError as error:
+            log.info("agent refused user=%s address=%s reason=%r", user[:64], _address(request), str(error))
+            raise HTTPException(401, str(error)) from error
+
+
+async def _read(request: Request) -> _Question:
+    """The question of an agent; raises HTTPException for what is none."""
+    data = bytearray()
+    async for piece in request.stream():
+        data += piece
+        if len(data) > LARGEST:
+            raise HTTPException(413, f"the question has more than {LARGEST} octets")
+    try:
+        found = json.loads(bytes(data))
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "the question is not JSON") from None
+    if not isinstance(found, dict):
+        raise HTTPException(400, "the question is no JSON object")
+    texts = {key: found.get(key, "") for key in ("code", "version", "platform")}
+    if (wrong := [key for key, value in texts.items() if not isinstance(value, str) or len(value) > 100]):
+        raise HTTPException(400, f"{wrong[0]} is no short text")
+    machine = found.get("machine", {})
+    if not isinstance(machine, dict):
+        raise HTTPException(400, "machine is no JSON object")
+    for kind, values in machine.items():
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise HTTPException(400, f"machine: {kind[:40]} is no list of texts")
+    said = Said(machine, texts["version"], _address(request))
+    return _Question(said, texts["code"], texts["platform"], found.get("copied") is True)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
+def _error(status: int, text: str, headers: Any = None) -> JSONResponse:
+    return JSONResponse({"error": text}, status, {**_FRESH, **(headers or {})})
