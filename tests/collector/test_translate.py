@@ -429,7 +429,7 @@ def test_fact_of_scalars_beside_a_table(tmp_path: Path) -> None:
         "description: Mixed\nextends: system\nobjects:\n  one: 1.3.6.1.4.1.32473.7.1.0\n  many: 1.3.6.1.4.1.32473.7.2.1.1\n"
         'facts:\n  kind: {from: "{one}{many}", as: pdu}\n'
     )
-    profile = Profiles.load(tmp_path)["mixed"]
+    profile = Profiles.load([tmp_path])["mixed"]
     scalar, row = "1.3.6.1.4.1.32473.7.1.0", "1.3.6.1.4.1.32473.7.2.1.1.3"
     assert translate(profile, cells((scalar, ber.OCTET_STRING, b"A"), profile=profile)).facts.kind == "pdu"
     assert translate(profile, cells((row, ber.OCTET_STRING, b"B"), profile=profile)).facts.kind == "pdu"
