@@ -30,7 +30,7 @@ COMMANDS = {
 def parser(only: str = "") -> argparse.ArgumentParser:
     """The command line: of all commands, or of the one that was named."""
     top = argparse.ArgumentParser(prog="haidang", description="Monitoring and inventory for a province's machines.")
-    top.add_argument("--version", action="store_true", help="print the version and end")
+    top.add_argument("--version", dest="tell_version", action="store_true", help="print the version and end")
     subparsers = top.add_subparsers(metavar="COMMAND")
     for name in [only] if only in COMMANDS else COMMANDS:
         importlib.import_module(f".{COMMANDS[name]}", __package__).add_parser(subparsers)
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     top = parser(words[0] if words else "")
     args = top.parse_args(words)
-    if args.version:
+    if args.tell_version:
         print(f"haidang {version()}")
         return 0
     if "func" not in args:

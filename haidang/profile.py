@@ -97,6 +97,8 @@ def run_draft(args: argparse.Namespace) -> int:
     """Print the page of a recorded device, then what is in the walk that its profile does not read."""
     profiles = _load(args)
     rows = snmprec.read(args.walk)
+    if not rows:
+        raise ConfigError(f"{args.walk}: holds no object, expected lines OID|TAG|VALUE (`haidang walk -o FILE` writes them)")
     found = {row.oid: row for row in rows}
     profile = _choose(profiles, found, args.profile)
     print(device_page(str(args.walk), translate(profile, arrange(rows, columns(profile))).facts))

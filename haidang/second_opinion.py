@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from pysnmp.error import PySnmpError
 from pysnmp.hlapi.v3arch import asyncio as hlapi
 from pysnmp.proto import errind
 
@@ -43,17 +44,17 @@ async def walk(device: Target, root: OID) -> AsyncIterator[VarBind]:
             how.name.decode(), how.auth_secret or None, how.priv_secret or None,
             authProtocol=_AUTH[how.auth], privProtocol=_PRIV[how.priv],
         )  # fmt: skip
-    transport = await hlapi.UdpTransportTarget.create(
-        (device.address, device.sockaddr[1]), timeout=device.timeout, retries=device.retries
-    )
+    kind = hlapi.Udp6TransportTarget if ":" in device.address else hlapi.UdpTransportTarget
     context = hlapi.ContextData(contextName=device.context)
-    start = hlapi.ObjectType(hlapi.ObjectIdentity(str(root)))
-    step = (
-        hlapi.walk_cmd(engine, auth, transport, context, start, lookupMib=False)
-        if isinstance(how, Community) and how.version == message.V1
-        else hlapi.bulk_walk_cmd(engine, auth, transport, context, 0, 25, start, lookupMib=False)
-    )
+    first = root if len(root) > 1 else OID((*root, 0))  # BER knows no OID of one arc; 1.0 is the first below 1
+    start = hlapi.ObjectType(hlapi.ObjectIdentity(str(first)))
     try:
+        transport = await kind.create((device.address, device.sockaddr[1]), timeout=device.timeout, retries=device.retries)
+        step = (
+            hlapi.walk_cmd(engine, auth, transport, context, start, lookupMib=False)
+            if isinstance(how, Community) and how.version == message.V1
+            else hlapi.bulk_walk_cmd(engine, auth, transport, context, 0, 25, start, lookupMib=False)
+        )
         async for error, status, index, bindings in step:
             if error:
                 said = f"pysnmp: {error}"
@@ -65,6 +66,8 @@ async def walk(device: Target, root: OID) -> AsyncIterator[VarBind]:
                 if not root.covers(oid):
                     return
                 yield _binding(oid, value)
+    except PySnmpError as e:
+        raise SnmpError(f"pysnmp: {e}") from e
     finally:
         engine.close_dispatcher()
 

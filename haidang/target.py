@@ -15,6 +15,8 @@ from snmp.security import Community
 from snmp.usm import User
 
 PORT = 161
+LONGEST = 600.0
+"""Seconds that may be waited for an answer."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +32,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("-n", "--context", default="", help="context (v3), or what follows community@")
     how.add_argument("--config", metavar="FILE", type=Path, help="settings file, for --credential or a device's id as ADDRESS")
     how.add_argument("--credential", metavar="NAME", help="a credential of the settings file")
-    how.add_argument("--timeout", type=float, default=2.0, help="seconds for a first answer (%(default)s)")
-    how.add_argument("--retries", type=int, default=2, help="tries after the first (%(default)s)")
+    how.add_argument("--timeout", type=_seconds, default=2.0, metavar="SECONDS", help="seconds for a first answer (%(default)s)")
+    how.add_argument("--retries", type=_times, default=2, metavar="TIMES", help="tries after the first (%(default)s)")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected seconds above 0, up to {LONGEST:g}")
+    return seconds
+
+
+def _times(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 4):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number from 0 to 999")
+    return int(text)
 
 
 def split(address: str) -> tuple[str, int]:

@@ -68,7 +68,9 @@ async def _walk(args: argparse.Namespace, root: OID) -> int:
             out.close()
     if args.output:
         print(f"{count} objects from {args.address} written to {args.output}", file=sys.stderr)
+    if not said and not count:
+        said = f"{args.address} has nothing at or below {root}"
     if said:
         print(f"haidang walk: {said}" + (f"; the {count} objects before that are kept" if count else ""), file=sys.stderr)
-    return 1 if said or not count else 0
+    return 1 if said else 0
 

@@ -15,13 +15,19 @@ Cells = Mapping[OID, Mapping[tuple[int, ...], VarBind]]
 """Column -> index -> varbind. Scalars stand as their object identifier without ``.0`` and the index ``(0,)``."""
 
 _NUMBER = re.compile(r"\s*([-+]?\d+(?:[.,]\d+)?)")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_HIDDEN = re.compile("\0+")
+LONGEST = 1024
+"""Characters of a text, or octets of an identifier, at most: four times what MIBs allow (DisplayString, SnmpAdminString)."""
 _FLOAT = b"\x9f\x78\x04"
 """net-snmp's Opaque float: the tag of a nested type, then an IEEE 754 single (draft-perkins-opaque-01)."""
 
 
 def decode(octets: bytes) -> str:
-    """Text of octets: UTF-8, else Windows' western code page, else Latin-1; cut at the first NUL that only padding follows."""
+    """Text of octets: UTF-8, else Windows' western code page, else Latin-1; cut at the first NUL that only padding follows.
+
+    What cannot be seen (control characters, those that turn the direction of writing, lone surrogates) is a blank: it would
+    speak to terminals, or make a text look like another.
+    """
     octets = octets.rstrip(b"\0")
     try:
         text = octets.decode()
@@ -31,8 +37,8 @@ def decode(octets: bytes) -> str:
         except UnicodeDecodeError:
             text = octets.decode("latin-1")
     if not text.isprintable():
-        text = _CONTROL.sub(" ", text)
-    return text.strip()
+        text = _HIDDEN.sub(" ", "".join(letter if letter.isprintable() else "\0" for letter in text))
+    return text.strip()[:LONGEST]
 
 
 _NOTHING = frozenset(
@@ -70,7 +76,7 @@ def _formed(value: bytes, form: str) -> str:
     if form == "mac":
         return value.hex(":") if len(value) == 6 and any(value) else decode(value) if len(value) > 8 else ""
     if form == "hex":
-        return value.hex()
+        return value[:LONGEST].hex()
     if form == "ip":
         return ".".join(map(str, value)) if len(value) == 4 else ""
     if form == "date":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collector.polling.cells import decode, number, text, told
+from collector.polling.cells import LONGEST, decode, number, text, told
 from snmp import ber
 from snmp.message import VarBind
 from snmp.oid import OID
@@ -14,6 +14,14 @@ def test_decode() -> None:
     assert decode(b"caf\xe9 \x96\0\0") == "café –"
     assert decode(b" a\r\nb\x07 ") == "a b"
     assert decode(b"\x81\xff") == "ÿ"
+
+
+def test_a_text_cannot_hide_anything() -> None:
+    """Escape sequences, marks that turn the direction of writing, invisible letters and line ends become a blank; letters of all
+    scripts stay; no text is longer than any terminal, page or label bears."""
+    assert decode("pc\x1b]0;owned\x07\u202etxt.exe\u2066\u200b\u2028\ufeff1".encode()) == "pc ]0;owned txt.exe 1"
+    assert decode("Trần Ωβ 漢字".encode()) == "Trần Ωβ 漢字"
+    assert decode("ạ".encode() * 20_000) == "ạ" * LONGEST
 
 
 def test_forms() -> None:

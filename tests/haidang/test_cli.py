@@ -95,6 +95,55 @@ def test_walk_records_a_device(devices: Running, tmp_path: Path, engine: str, ca
     assert f"{len(rows)} objects" in capsys.readouterr().err
 
 
+def test_both_engines_walk_everything_alike(devices: Running, tmp_path: Path) -> None:
+    """Without an OID, with a version: both engines record the same objects, from the first to the last."""
+    walks = []
+    for engine in ("haidang", "pysnmp"):
+        path = tmp_path / engine
+        assert main(["walk", of_kind(devices, "ups"), "-v", "1", "-o", str(path), "--engine", engine]) == 0
+        walks.append([row.oid for row in snmprec.read(path)])
+    assert walks[0] == walks[1]
+    assert len(walks[0]) > 50
+
+
+@pytest.mark.parametrize("engine", ["haidang", "pysnmp"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["127.0.0.1:1", "--timeout", "0.1", "--retries", "0"], "refused|before timeout"),
+        (["[::1]:1", "--timeout", "0.1", "--retries", "0"], "refused|before timeout|unreachable|assign"),
+        (["nowhere.invalid"], "no address is known|not known|name resolution"),
+        (["{ups}", "2.999"], "nothing at or below 2.999"),
+    ],
+)
+def test_a_walk_that_gives_nothing_says_why(
+    devices: Running, engine: str, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 1 and one line with the reason, never a traceback, whichever engine walks."""
+    words = [of_kind(devices, "ups") if word == "{ups}" else word for word in words]
+    assert main(["walk", "--engine", engine, *words]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("haidang walk: ")
+    assert re.search(said, line)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--timeout", "-1"), ("--timeout", "nan"), ("--retries", "-1")])
+def test_waiting_times_that_make_no_sense(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Refused with what was found and what would be right."""
+    with pytest.raises(SystemExit) as ended:
+        main(["probe", "127.0.0.1", option, value])
+    assert ended.value.code == 2
+    assert f"found {value!r}, expected " in capsys.readouterr().err
+
+
+def test_a_version_is_spoken_not_printed(devices: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    """`-v 2c` chooses SNMP's version; `haidang --version` prints ours."""
+    assert main(["probe", of_kind(devices, "ups"), "-v", "2c"]) == 0
+    assert "  ups: " in capsys.readouterr().out
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("haidang ")
+
+
 def test_walk_says_when_nobody_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A walk of a closed port is an error with the reason."""
     assert main(["walk", f"127.0.0.1:{peers.free_port('udp')}", "-o", str(tmp_path / "walk")]) == 1
@@ -113,6 +162,28 @@ def test_a_walk_becomes_a_draft(devices: Running, tmp_path: Path, capsys: pytest
     assert "  switch: " in said
     assert re.search(r"^#   1\.3\.6\.1\.4\.1\.2021\.13\.16\.2\.1\.3 .* 41000$", said, re.M)
     assert "object_id:" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read"),
+        (b"", "holds no object"),
+        (b"# only a remark\n", "holds no object"),
+        (b"garbage\n\0\xff", "line 1: found 'garbage', expected OID|TAG|VALUE"),
+        (b"1.3.6.1.2.1.1.3.0|67|abc", "line 1: found "),
+        (b"\x1b]0;x\x07|4|x", r"found '\\x1b]0;x\\x07|4|x'"),
+    ],
+)
+def test_what_is_no_walk(tmp_path: Path, content: bytes | None, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is absent, empty or something else is refused with file and line, and harmless to the terminal."""
+    path = tmp_path / "walk.snmprec"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["profile", "draft", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert str(path) in error
+    assert said.replace("\\\\", "\\") in error
 
 
 MODULE = """{name}-MIB DEFINITIONS ::= BEGIN
