@@ -94,6 +94,20 @@ def test_one_object_that_is_too_big_is_an_error() -> None:
         with_device(lambda data, _: reply(data, status=message.TOO_BIG), lambda c, _, t: session.get(c, t, [NAME]))
 
 
+@pytest.mark.parametrize("ask", [session.get, session.get_next])
+def test_one_object_among_others_that_is_too_big_is_missing(ask: Any) -> None:
+    """A value that fits no message costs itself alone: the other objects are told, and the device is not taken for silent."""
+    tree = Tree.of((OID((*ROOT, i)), ber.OCTET_STRING, b"x" * (2000 if i == 2 else 5)) for i in range(1, 5))
+    names = [OID((*ROOT, i)) for i in range(1, 5)] if ask is session.get else [OID((*ROOT, i)) for i in range(4)]
+
+    async def work(client: Client, _: Device, target: Target) -> list[VarBind]:
+        found: list[VarBind] = await ask(client, target, names)
+        return found
+
+    found = with_device(lambda: responder(tree, max_size=484).answer, work, made=True)
+    assert [binding.value for binding in found] == [b"xxxxx", None, b"xxxxx", b"xxxxx"]
+
+
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_a_device_that_answers_few_objects_at_once(most: int) -> None:
     """Of what was asked only the first objects are answered: the rest is asked for again until nothing is left."""
