@@ -95,6 +95,10 @@ class Push:
         self.sock.setblocking(False)
         self._session = self._new_session()
 
+    def fileno(self) -> int:
+        """What `select` waits for."""
+        return self.sock.fileno()
+
     def _new_session(self) -> InformSession:
         return InformSession(self._user, engine_id=self._engine_id, ciphers=self._ciphers)
 

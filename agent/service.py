@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import selectors
+import select
 import signal
 import socket
-import subprocess
 import sys
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from snmp.engine import steady
 from snmp.responder import Responder
 from snmp.tree import Group, LiveTree
 
-from . import __version__, state
+from . import __version__, child, state
 from .errors import AgentError, StateError
 from .settings import Settings
 from .tree import Machine
@@ -31,8 +30,6 @@ TICK = 15.0
 _CHILD_TICK = 0.2
 _CHILD_PATIENCE = 120.0
 _RECEIVE = 65535
-_AT_ONCE = 100
-"""Datagrams answered before signals and the child get their turn."""
 _IP_PKTINFO = 8
 """linux/in.h; Python names it from 3.14 on."""
 
@@ -81,19 +78,22 @@ class Endpoint:
         host, port = self.sock.getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
+    def fileno(self) -> int:
+        """What `select` waits for."""
+        return self.sock.fileno()
+
     def serve(self, responder: Responder) -> None:
-        """Answer what has arrived."""
+        """Answer what has arrived: one datagram, for there is hardly ever a second one."""
         try:
-            for _ in range(_AT_ONCE):
-                if self._everywhere:
-                    self._serve_asked(responder)
-                    continue
-                data, address = self.sock.recvfrom(_RECEIVE)
-                answer = responder.answer(data, address)
-                if answer is not None:
-                    self.sock.sendto(answer, address)
+            if self._everywhere:
+                self._serve_asked(responder)
+                return
+            data, address = self.sock.recvfrom(_RECEIVE)
+            answer = responder.answer(data, address)
+            if answer is not None:
+                self.sock.sendto(answer, address)
         except OSError:
-            # Nothing more to read, or an answer the network would not take: the manager asks again.
+            # Nothing to read after all, or an answer the network would not take: the manager asks again.
             return
 
     def _serve_asked(self, responder: Responder) -> None:
@@ -118,7 +118,7 @@ class Service:
         """Binds the sockets and counts a boot; raises AgentError or SnmpError and leaves nothing behind."""
         self._settings = settings
         self._machine = Machine(source(), settings.enterprise, settings.contact, settings.location)
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: child.Child | None = None
         self._child_started = 0.0
         self._next_inventory = 0.0
         self._ending = False
@@ -163,12 +163,10 @@ class Service:
         return responder
 
     def _start_engine(self) -> Engine:
-        from pathlib import Path
-
         from snmp.engine import Engine
 
         directory, enterprise = self._settings.state, self._settings.enterprise
-        return Engine.start(Path(directory) / state.ENGINE_BOOTS, state.engine_id(directory, enterprise), steady())
+        return Engine.start(os.path.join(directory, state.ENGINE_BOOTS), state.engine_id(directory, enterprise), steady())
 
     def _open_pushes(self) -> None:
         settings = self._settings
@@ -187,21 +185,16 @@ class Service:
 
     def run(self) -> None:
         """Answer until SIGTERM or SIGINT."""
-        selector = selectors.DefaultSelector()
-        for endpoint in self.endpoints:
-            selector.register(endpoint.sock, selectors.EVENT_READ, endpoint)
-        for push in self._pushes:
-            selector.register(push.sock, selectors.EVENT_READ, push)
         waker, woken = socket.socketpair()
         for end in (waker, woken):
             end.setblocking(False)
-        selector.register(waker, selectors.EVENT_READ, None)
+        heard: list[Endpoint | Push] = [*self.endpoints, *self._pushes]
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         told = [f"tells {host}:{port}" for host, port in (push.options.to for push in self._pushes)]
-        heard = [f"listens on {', '.join(map(str, self.endpoints))}"] if self.endpoints else []
-        say(f"{__version__} {', '.join((*told, *heard))}")
+        asked = [f"listens on {', '.join(map(str, self.endpoints))}"] if self.endpoints else []
+        say(f"{__version__} {', '.join((*told, *asked))}")
         try:
             # The first child waits until those who waited for the start have their answers.
             due = steady() + _CHILD_TICK
@@ -214,16 +207,16 @@ class Service:
                     if now >= push.due:
                         push.work(now)
                 wake = min((push.due for push in self._pushes), default=due)
-                for key, _ in selector.select(max(min(due, wake) - now, 0.0)):
-                    if key.data is not None:
-                        key.data.serve(self._responder)
+                ready = select.select([waker, *heard], (), (), max(min(due, wake) - now, 0.0))[0]
+                for one in heard:
+                    if one in ready:
+                        one.serve(self._responder)
             # systemd lets nobody log in from the moment it takes the machine down
             going_down = os.path.exists("/run/nologin") or os.path.exists("/run/systemd/shutdown/scheduled")
             for push in self._pushes:
                 push.farewell(going_down)
         finally:
             signal.set_wakeup_fd(-1)
-            selector.close()
             waker.close()
             woken.close()
             self.close()
@@ -253,26 +246,22 @@ class Service:
     def _start_child(self, now: float) -> None:
         settings = self._settings
         self._next_inventory = now + settings.inventory_hours * 3600
-        command = [sys.executable, *(() if getattr(sys, "frozen", False) else ("-m", "agent"))]
-        command += ["inventory", "--state", settings.state, "--enterprise", str(settings.enterprise)]
-        command += ["--software"] * settings.software + ["--users"] * settings.users_shown
-        home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
+        arguments = ["inventory", "--state", settings.state, "--enterprise", str(settings.enterprise)]
+        arguments += ["--software"] * settings.software + ["--users"] * settings.users_shown
         try:
-            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path})
+            self._child = child.start(arguments)
             self._child_started = now
         except OSError as error:
             say(f"the inventory could not be started: {error.strerror}")
 
     def _watch_child(self, now: float) -> None:
-        child = self._child
-        if child is None:
+        if self._child is None:
             return
-        status = child.poll()
+        status = self._child.poll()
         if status is None:
             if now - self._child_started > _CHILD_PATIENCE:
                 say(f"the inventory took longer than {_CHILD_PATIENCE:g} s and was ended")
-                child.kill()
+                self._child.kill()
             return
         self._child = None
         if status:

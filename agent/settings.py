@@ -11,6 +11,8 @@ import tomllib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from snmp.access import Network
+
 from .errors import SettingsError
 
 PORT = 161
@@ -344,22 +346,6 @@ def _literal(host: str) -> bool:
 def _networks(found: Any) -> tuple[str, ...]:
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
         raise _wrong(found, 'a list of networks, such as ["10.1.0.0/16", "fd00::/8"]')
-    return tuple(_network(item) for item in found)
-
-
-def _network(text: str) -> str:
-    address, slash, bits = text.partition("/")
-    for family, width in ((socket.AF_INET, 32), (socket.AF_INET6, 128)):
-        try:
-            number = int.from_bytes(socket.inet_pton(family, address), "big")
-        except OSError:
-            continue
-        length = width if not slash else int(bits) if bits.isascii() and bits.isdigit() and int(bits) <= width else -1
-        if length < 0:
-            break
-        rest = number & (1 << width - length) - 1
-        if rest:
-            network = socket.inet_ntop(family, (number - rest).to_bytes(width // 8, "big"))
-            raise ValueError(f'found {text!r}, whose last bits are not zero; expected "{network}/{length}"')
-        return text
-    raise _wrong(text, 'a network, such as "10.1.0.0/16" or "fd00::/8"')
+    for item in found:
+        Network.parse(item)
+    return tuple(found)

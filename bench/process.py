@@ -39,12 +39,17 @@ def pinned(core: int, words: Sequence[str]) -> list[str]:
     return [command("taskset", "util-linux"), "-c", str(core), *words]
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that is free on every address."""
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("", 0))
-        port: int = sock.getsockname()[1]
-        return port
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, within: Sequence[int] = (0,)) -> int:
+    """A port that is free on every address, the first such one `within` a range for programs that take no other."""
+    for wanted in within:
+        with socket.socket(socket.AF_INET, kind) as sock:
+            try:
+                sock.bind(("", wanted))
+            except OSError:
+                continue
+            port: int = sock.getsockname()[1]
+            return port
+    sys.exit(f"no port is free from {within[0]} to {within[-1]}")
 
 
 def end(process: subprocess.Popen[str]) -> str:
@@ -71,6 +76,43 @@ def memory_bytes(pid: int, what: str = "VmRSS") -> int:
             if line.startswith(what + ":"):
                 return int(line.split()[1]) * 1024
     raise ValueError(f"/proc/{pid}/status has no {what}")
+
+
+def resident_and_private(pid: int) -> tuple[int, int]:
+    """Bytes resident now, and bytes of them that nobody shares and that were written to."""
+    found = {}
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        for line in file:
+            name, _, rest = line.partition(":")
+            if name in ("Rss", "Private_Dirty"):
+                found[name] = int(rest.split()[0]) * 1024
+    return found["Rss"], found["Private_Dirty"]
+
+
+def cpu_nanoseconds(pid: int) -> int:
+    """Time on a processor of all threads a process has, and of its children that ended (those in ticks)."""
+    spent = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
+            spent += int(file.read().split()[0])
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return spent + (int(fields[13]) + int(fields[14])) * 1_000_000_000 // TICKS
+
+
+def family(pid: int) -> list[int]:
+    """A process and those that descend from it, as far as they are there."""
+    parents: dict[int, list[int]] = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as file:
+                parents.setdefault(int(file.read().rpartition(")")[2].split()[1]), []).append(int(name))
+        except OSError:
+            continue
+    found = [pid]
+    for one in found:
+        found += parents.get(one, ())
+    return found
 
 
 def page(url: str, timeout: float = 10.0) -> str:

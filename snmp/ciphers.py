@@ -73,40 +73,55 @@ def _cryptography() -> tuple[Any, ...]:
 
 
 class _Linked:
-    """A key for libcrypto's EVP interface; a context lives for one message, so that threads may share the key."""
+    """A key for libcrypto's EVP interface. Its contexts and its buffer are kept, since making them costs more than the cipher of
+    a message; so one thread at a time may use it."""
 
-    __slots__ = ("_evp", "_key", "_library")
+    __slots__ = ("_decrypting", "_encrypting", "_library", "_out", "_size", "_there", "_written")
 
     def __init__(self, library: Any, kind: str, key: bytes) -> None:
-        self._library = library
-        self._key = key if kind == AES else key * 3
-        self._evp = getattr(library, f"EVP_aes_{len(key) * 8}_cfb128" if kind == AES else "EVP_des_ede3_cbc")()
-        self._run(bytes(16 if kind == AES else 8), bytes(8), 1)
-
-    def encrypt(self, iv: bytes, data: bytes) -> bytes:
-        return self._run(iv, data, 1)
-
-    def decrypt(self, iv: bytes, data: bytes) -> bytes:
-        return self._run(iv, data, 0)
-
-    def _run(self, iv: bytes, data: bytes, encrypt: int) -> bytes:
         import ctypes
 
-        library, size = self._library, len(data)
-        # CBC decryption may hold back the last block unless told that there is no padding.
-        out = ctypes.create_string_buffer(size + 16)
-        written = ctypes.c_int()
-        context = library.EVP_CIPHER_CTX_new()
-        try:
+        self._library = library
+        self._written = ctypes.c_int()
+        self._there = ctypes.byref(self._written)
+        self._grow(0)
+        evp = getattr(library, f"EVP_aes_{len(key) * 8}_cfb128" if kind == AES else "EVP_des_ede3_cbc")()
+        self._encrypting, self._decrypting = library.EVP_CIPHER_CTX_new(), library.EVP_CIPHER_CTX_new()
+        for context, encrypt in ((self._encrypting, 1), (self._decrypting, 0)):
             if not (
-                library.EVP_CipherInit_ex(context, self._evp, None, self._key, iv, encrypt)
+                library.EVP_CipherInit_ex(context, evp, None, key if kind == AES else key * 3, None, encrypt)
+                # CBC decryption may hold back the last block unless told that there is no padding
                 and library.EVP_CIPHER_CTX_set_padding(context, 0)
-                and library.EVP_CipherUpdate(context, out, ctypes.byref(written), data, size)
             ):
                 raise OSError("libcrypto refuses the cipher")
-        finally:
-            library.EVP_CIPHER_CTX_free(context)
-        return out.raw[: written.value]
+
+    def __del__(self) -> None:
+        for context in (self._encrypting, self._decrypting):
+            self._library.EVP_CIPHER_CTX_free(context)
+
+    def encrypt(self, iv: bytes, data: bytes) -> bytes:
+        return self._run(self._encrypting, iv, data)
+
+    def decrypt(self, iv: bytes, data: bytes) -> bytes:
+        return self._run(self._decrypting, iv, data)
+
+    def _run(self, context: int, iv: bytes, data: bytes) -> bytes:
+        library, size = self._library, len(data)
+        if size > self._size:
+            self._grow(size)
+        # -1 leaves the direction as it is, as None leaves cipher and key
+        if not (
+            library.EVP_CipherInit_ex(context, None, None, None, iv, -1)
+            and library.EVP_CipherUpdate(context, self._out, self._there, data, size)
+        ):
+            raise OSError("libcrypto refuses the data")
+        return self._out.raw[: self._written.value]
+
+    def _grow(self, size: int) -> None:
+        import ctypes
+
+        self._size = max(size, 2048)
+        self._out = ctypes.create_string_buffer(self._size + 16)
 
 
 @cache

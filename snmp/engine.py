@@ -5,14 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING
 
 from . import ber
 from .errors import StateError
 from .oid import OID
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAX_BOOTS = 2**31 - 1
 """snmpEngineBoots stays here for ever, and every message is then outside the window (RFC 3414 section 2.2.2)."""
@@ -75,7 +71,7 @@ class Engine:
         return min(max(int(now - self.started), 0), MAX_BOOTS)
 
     @classmethod
-    def start(cls, path: Path, engine_id: bytes, now: float) -> Engine:
+    def start(cls, path: str | os.PathLike[str], engine_id: bytes, now: float) -> Engine:
         """One more boot of this engine, counted in the file at `path` and safely on disk before this returns.
 
         A missing file begins at 1; the count goes on when the ID changes. Raises StateError for a damaged file: boots that
@@ -86,9 +82,9 @@ class Engine:
         return cls(engine_id, boots, now)
 
 
-def _read_boots(path: Path) -> int:
+def _read_boots(path: str | os.PathLike[str]) -> int:
     try:
-        with path.open("rb") as f:
+        with open(path, "rb") as f:
             content = f.read(4096)
     except FileNotFoundError:
         return 0
@@ -103,17 +99,17 @@ def _read_boots(path: Path) -> int:
     return int(word)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: str | os.PathLike[str], text: str) -> None:
     """Replace a file so that after a power cut either the old or the new content is there."""
-    draft = path.with_name(path.name + ".new")
+    draft = os.fspath(path) + ".new"
     try:
-        with draft.open("w") as f:
+        with open(draft, "w") as f:
             f.write(text)
             f.flush()
             os.fsync(f.fileno())
         os.replace(draft, path)
         with contextlib.suppress(OSError):  # Windows cannot open a directory
-            directory = os.open(path.parent, os.O_RDONLY)
+            directory = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
             try:
                 os.fsync(directory)
             finally:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import psutil
@@ -99,6 +100,37 @@ def test_memory_agrees_with_psutil() -> None:
     main, expected = linux.memory()[0], psutil.virtual_memory()
     assert main.size_bytes == expected.total
     assert abs(main.used_bytes - (expected.total - expected.available)) < expected.total // 10
+
+
+def test_processors_and_processes_agree_with_psutil() -> None:
+    """Busy and idle seconds of each processor and the number of processes are psutil's, within what moves meanwhile."""
+    expected = psutil.cpu_times(percpu=True)
+    found = linux.processor_times()
+    assert len(found) == len(expected)
+    for times, one in zip(found, expected, strict=True):
+        assert abs(times.idle - one.idle - one.iowait) < 5
+        assert abs(times.busy - (one.user + one.nice + one.system + one.irq + one.softirq + one.steal)) < 5
+    assert abs(linux.processes() - len(psutil.pids())) < 50
+
+
+def test_sessions_of_users(tmp_path: Path) -> None:
+    """systemd's sessions of class user count while they are open; without systemd the records of utmp that are a user's."""
+    assert linux.users(str(tmp_path)) == 0
+    for size in (384, 400):
+        records = [int(kind).to_bytes(2, sys.byteorder).ljust(size, b"\1") for kind in (2, 7, 8, 7)]
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run" / "utmp").write_bytes(b"".join(records))
+        assert linux.users(str(tmp_path)) == 2
+    sessions = ("UID=1000\nCLASS=user\nSTATE=active\n", "CLASS=greeter\nSTATE=online\n", "CLASS=user\nSTATE=closing\n")
+    put(tmp_path, {f"run/systemd/sessions/c{n}": content for n, content in enumerate(sessions)})
+    assert linux.users(str(tmp_path)) == 1
+
+
+def test_a_watched_file_is_read_to_its_end(tmp_path: Path) -> None:
+    """A file longer than what one read gives comes whole, the first time and again."""
+    text = "\n".join(f"line {n}" for n in range(10_000))
+    path = put(tmp_path, {"long": text}) + "/long"
+    assert linux.watch(path) == text and linux.watch(path) == text
 
 
 def test_swap_that_is_not_there_is_no_row(tmp_path: Path) -> None:

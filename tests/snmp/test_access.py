@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 
 import pytest
 
@@ -18,16 +17,16 @@ def test_no_networks_means_everywhere() -> None:
 
 
 def test_a_network_holds_its_addresses() -> None:
-    """Text, socket addresses and address objects of both families are judged, mapped IPv4 as IPv4, scopes left aside."""
+    """Text and socket addresses of both families are judged, mapped IPv4 as IPv4, scopes left aside."""
     networks = Networks(["10.1.0.0/16", "192.0.2.7", "fe80::/10"])
-    for inside in ("10.1.9.9", ("192.0.2.7", 5), ip_address("10.1.0.1"), "::ffff:10.1.2.3", ("fe80::1%eth0", 161, 0, 2)):
+    for inside in ("10.1.9.9", ("192.0.2.7", 5), "10.1.0.1", "::ffff:10.1.2.3", ("fe80::1%eth0", 161, 0, 2)):
         assert inside in networks
         assert inside in networks, "the remembered verdict is the same"
-    for outside in ("10.2.0.1", ("192.0.2.8", 5), ip_address("fd00::1"), "localhost", ""):
+    for outside in ("10.2.0.1", ("192.0.2.8", 5), "fd00::1", "localhost", ""):
         assert outside not in networks
 
 
-@pytest.mark.parametrize("text", ["10.1.2.3/16", "10.1.0.0/33", "office", ""])
+@pytest.mark.parametrize("text", ["10.1.2.3/16", "10.1.0.0/33", "10.1.0.0/-1", "10.1.0.0/", "fd00::1/8", "office", ""])
 def test_what_is_no_network_is_named(text: str) -> None:
     """A mistyped network is refused with its text."""
     with pytest.raises(ValueError, match=re.escape(text) or "''"):
