@@ -67,7 +67,7 @@ def _ordered(directory: Path) -> tuple[float, float]:
             now = time.monotonic()
             if len(family) > 1:
                 began = began or now
-                most = max(most, sum(map(_resident, family)))
+                most = max(most, sum(dict(map(_resident, family)).values()))
             elif began:
                 if not (directory / "v2c" / "state" / "inventory.json").exists():
                     sys.exit("the inventory left nothing behind")
@@ -78,11 +78,14 @@ def _ordered(directory: Path) -> tuple[float, float]:
         process.end(agent.process)
 
 
-def _resident(pid: int) -> int:
+def _resident(pid: int) -> tuple[bytes, int]:
+    """A process's command line and what it holds. One that has not begun its own program bears its parent's, and shares its
+    memory: by command lines it is counted once."""
     try:
-        return process.memory_bytes(pid)
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read(), process.memory_bytes(pid)
     except (OSError, ValueError):  # it has ended
-        return 0
+        return b"", 0
 
 
 def one_inventory(state: Path) -> Inventory:

@@ -7,10 +7,9 @@ Receiving is `snmp.receiver`.
 from __future__ import annotations
 
 import enum
-import secrets
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from . import ber, message, v3
 from .ciphers import Factory
@@ -32,8 +31,7 @@ SNMP_TRAPS = OID((1, 3, 6, 1, 6, 3, 1, 1, 5))
 _ENTERPRISE_SPECIFIC = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(NamedTuple):
     """A trap or inform: `trap` is snmpTrapOID.0, `uptime` sysUpTime.0 in hundredths of a second, `varbinds` the rest.
 
     The other fields say how it came and are not sent: `address` of the sender, `version` (`message.V1` ...), `confirmed` for
@@ -47,11 +45,15 @@ class Notification:
     version: int = message.V2C
     confirmed: bool = False
     request_id: int = 0
-    community: bytes = field(default=b"", repr=False)
+    community: bytes = b""
     user: bytes = b""
     level: int = 0
     engine_id: bytes = b""
     context: bytes = b""
+
+    def __repr__(self) -> str:
+        told = (f"{name}={value!r}" for name, value in self._asdict().items() if name != "community")
+        return f"Notification({', '.join(told)})"
 
 
 def from_v1(trap: TrapV1) -> tuple[OID, int, tuple[VarBind, ...]]:
@@ -189,7 +191,7 @@ class InformSession:
         self._zero = 0.0
         self._authentic = False
         self._retries = 0
-        self._next = secrets.randbelow(2**31)
+        self._next = int.from_bytes(os.urandom(4), "big") >> 1
         self._outstanding: dict[int, int] = {}
 
     @property

@@ -6,8 +6,7 @@ address and engine together, never for an engine alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from . import ber, message, usm, v3
 from .errors import (
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from .target import Request
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Community:
+class Community(NamedTuple):
     """A v1 or v2c credential; `version` is `message.V1` or `message.V2C`."""
 
     name: bytes

@@ -19,6 +19,8 @@ from agent import service, settings
 read = settings.read({tables!r}, {path!r})
 running = service.Service(read)
 rows = sum(1 for _ in running._responder.tree.rows(0.0))
+for push in running._pushes:
+    push.report(1, 0.0)
 running.close()
 print(rows)
 print(*sorted(sys.modules))
@@ -41,24 +43,29 @@ def look(directory: Path, tables: dict[str, object]) -> tuple[int, set[str], dic
 
 
 COMMUNITY = {"community": [{"name": "public"}]}
-USER = {"user": [{"name": "u", "auth": "SHA-256", "auth_secret": "12345678", "priv": "AES", "priv_secret": "12345678"}]}
+KEYS = {"auth": "SHA-256", "auth_secret": "12345678", "priv": "AES", "priv_secret": "12345678"}
+USER = {"user": [{"name": "u", **KEYS}]}
+PUSH = {**COMMUNITY, "push": [{"to": "127.0.0.1:9162", "user": "u", **KEYS}]}
 
 
 def test_what_the_resident_process_loads(tmp_path: Path) -> None:
-    """Imports are the agent's memory: nothing heavy is loaded, and hashes only where there are users."""
+    """Imports are the agent's memory: nothing heavy is loaded, and hashes only where there are users or collectors."""
     rows, modules, _ = look(tmp_path, COMMUNITY)
     assert rows > 60
     assert not HEAVY & modules, HEAVY & modules
     assert not USERS_ONLY & modules, USERS_ONLY & modules
-    _, modules, _ = look(tmp_path, USER)
-    assert not HEAVY - {"ctypes"} & modules, HEAVY & modules
-    assert "snmp.usm" in modules and "cryptography" not in modules
+    for tables in (USER, PUSH):
+        _, modules, _ = look(tmp_path, tables)
+        assert not HEAVY & modules, HEAVY & modules
+        assert "snmp.usm" in modules and "cryptography" not in modules
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="the kernel does not sum up a process's memory")
-@pytest.mark.parametrize(("tables", "resident", "private"), [(COMMUNITY, 15.5, 9), (USER, 21, 10.5)], ids=["v2c", "v3"])
+@pytest.mark.parametrize(
+    ("tables", "resident", "private"), [(COMMUNITY, 15.5, 9), (USER, 21, 10.5), (PUSH, 22, 11)], ids=["v2c", "v3", "push"]
+)
 def test_memory_stays_within_the_bars(tmp_path: Path, tables: dict[str, object], resident: float, private: float) -> None:
-    """After every object has been read once: MiB resident and MiB private and dirty."""
+    """After every object has been read once, and reported where there is a collector: MiB resident and MiB private and dirty."""
     _, _, memory = look(tmp_path, tables)
     assert memory["Rss"] <= resident * 1024, memory
     assert memory["Private_Dirty"] <= private * 1024, memory
