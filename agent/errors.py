@@ -21,3 +21,11 @@ class StateError(AgentError):
 
 class Unreadable(AgentError):
     """A part of the machine that cannot be seen; the message says why and what would help."""
+
+
+class PortalError(AgentError):
+    """A collector that cannot be asked over HTTPS, or says no. `status` is HTTP's, 0 when there was no answer."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status

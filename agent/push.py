@@ -7,6 +7,7 @@ something has arrived. Times without a word are `snmp.engine.steady`'s seconds.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
 import time
@@ -39,6 +40,7 @@ REFUSED = 60.0
 """Seconds until a collector that refuses us is tried again."""
 _FAREWELL = 2.0
 _JITTER = 0.1
+_HEADERS = 28
 
 
 class Sent(NamedTuple):
@@ -65,6 +67,7 @@ class Push:
         rows: Callable[[], Iterable[VarBind]],
         uptime: Callable[[], int],
         say: Callable[[str], None],
+        noted: str = "",
     ) -> None:
         self.options = options
         self._engine_id = engine_id
@@ -84,6 +87,12 @@ class Push:
         self._flight: dict[int, Sent] = {}
         self._unsaved: dict[int, Part] = {}
         self._trouble = ""
+        self._acknowledged_at = 0
+        self._day = self._octets = self._octets_before = 0
+        figures = r', "acknowledged": (\d+), "day": (\d+), .*?_today": (\d+), .*?: (\d+)'
+        before = re.search(re.escape(f'"to": "{self._to}"') + figures, noted)
+        if before is not None:
+            self._acknowledged_at, self._day, self._octets, self._octets_before = map(int, before.groups())
         self._sure = False
         self._silent_since: float | None = None
         self._receiver = b""
@@ -219,6 +228,7 @@ class Push:
             self._acknowledged(sequence)
             return
         self._send_at = max(self._send_at, now - 0.1) + len(datagram) / PACE
+        self._count(len(datagram))
         try:
             self.sock.sendto(datagram, self.options.to)
         except OSError as error:
@@ -245,6 +255,7 @@ class Push:
             while True:
                 data, address = self.sock.recvfrom(65535)
                 if address[:2] == self.options.to:
+                    self._count(len(data))
                     self._take(data, steady())
                 if self.sock.gettimeout() != 0.0:
                     return
@@ -274,6 +285,7 @@ class Push:
 
     def _answered(self, sequence: int, now: float) -> None:
         self._acknowledged(sequence)
+        self._acknowledged_at = int(time.time())
         self._sure = True
         silent, self._silent_since = self._silent_since, None
         if self._receiver not in (b"", self._session.receiver):
@@ -294,9 +306,32 @@ class Push:
 
     # -- telling
 
+    def _count(self, octets: int) -> None:
+        """Octets on the line, IP and UDP headers included, by the day."""
+        day = int(time.time() // FULL_EVERY)
+        if day != self._day:
+            self._octets_before = self._octets if day == self._day + 1 else 0
+            self._day, self._octets = day, 0
+        self._octets += octets + _HEADERS
+
+    def standing(self) -> str:
+        """How reports fare, as a JSON object; what was `noted` before the start is counted on."""
+        numbers = {
+            "acknowledged": self._acknowledged_at, "day": self._day, "waiting": len(self.spool) + len(self._unsaved),
+            "spool_octets": self.spool.size, "given_up": self.spool.dropped,
+            "octets_today": self._octets, "octets_yesterday": self._octets_before,
+        }  # fmt: skip
+        trouble = "".join(letter if letter.isprintable() and letter not in '"\\' else " " for letter in self._trouble)
+        figures = ", ".join(f'"{key}": {value}' for key, value in numbers.items())
+        return f'{{"to": "{self._to}", {figures}, "trouble": "{trouble}"}}'
+
+    @property
+    def _to(self) -> str:
+        return f"{self.options.to[0]}:{self.options.to[1]}"
+
     @property
     def _place(self) -> str:
-        return f"the collector at {self.options.to[0]}:{self.options.to[1]}"
+        return f"the collector at {self._to}"
 
     def _tell(self, trouble: str) -> None:
         if trouble and trouble != self._trouble:

@@ -15,8 +15,11 @@ from snmp.engine import steady
 from snmp.responder import Responder
 from snmp.tree import Group, LiveTree
 
-from . import __version__, child, state
+from . import __version__, enrolment, state
+from .enrolment import Enrolment
+from .errands import Errand, Errands
 from .errors import AgentError, StateError
+from .settings import Push as PushSettings
 from .settings import Settings
 from .tree import Machine
 
@@ -25,10 +28,13 @@ if TYPE_CHECKING:
 
     from .push import Push
 
+OTHER_MACHINE = 3
+"""Exit status of `haidang-agent identity`: the keys here were made for another machine."""
 TICK = 15.0
 """Seconds between two looks at the processors when nobody asks."""
+NOTE_EVERY, FIRST_NOTE = 60.0, 5.0
+"""Seconds between two notes of how reports fare, and from the start to the first."""
 _CHILD_TICK = 0.2
-_CHILD_PATIENCE = 120.0
 _RECEIVE = 65535
 _IP_PKTINFO = 8
 """linux/in.h; Python names it from 3.14 on."""
@@ -111,6 +117,22 @@ class Endpoint:
         self.sock.sendmsg([answer], ours, 0, address)
 
 
+def _stamp(directory: str) -> int:
+    """Tells one enrolment from another; 0 when there is none."""
+    try:
+        return os.stat(os.path.join(directory, enrolment.FILE)).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _enrolment(directory: str) -> Enrolment | None:
+    try:
+        return enrolment.load(directory)
+    except StateError as error:
+        say(str(error))
+        return None
+
+
 class Service:
     """The agent at work. `run` returns when it is asked to end."""
 
@@ -118,10 +140,11 @@ class Service:
         """Binds the sockets and counts a boot; raises AgentError or SnmpError and leaves nothing behind."""
         self._settings = settings
         self._machine = Machine(source(), settings.enterprise, settings.contact, settings.location)
-        self._child: child.Child | None = None
-        self._child_started = 0.0
-        self._next_inventory = 0.0
-        self._ending = False
+        self._enrolled = _stamp(settings.state)
+        self._enrolment = _enrolment(settings.state)
+        self._errands = Errands(self._listed(), say)
+        self._ending = self._again = False
+        self._noted = 0.0
         self._groups = self._machine.groups()
         state.prepare(settings.state)
         self.endpoints: list[Endpoint] = []
@@ -131,7 +154,8 @@ class Service:
             for host, port in settings.listen if settings.communities or settings.users else ():
                 self.endpoints.append(Endpoint(host, port))
             self._responder = self._make_responder()
-            self._open_pushes()
+            if self._enrolment is None:
+                self._open_pushes(settings.pushes)
         except Exception:
             self.close()
             raise
@@ -168,33 +192,48 @@ class Service:
         directory, enterprise = self._settings.state, self._settings.enterprise
         return Engine.start(os.path.join(directory, state.ENGINE_BOOTS), state.engine_id(directory, enterprise), steady())
 
-    def _open_pushes(self) -> None:
+    def _listed(self) -> list[Errand]:
+        """What children do, in the order of a start."""
         settings = self._settings
-        if not settings.pushes:
+        looks = ["inventory", "--state", settings.state, "--enterprise", str(settings.enterprise)]
+        looks += ["--software"] * settings.software + ["--users"] * settings.users_shown
+        errands = [Errand(looks, settings.inventory_hours * 3600, self._inventory_ended)]
+        if self._enrolment is not None:
+            asks = ["check-in", "--state", settings.state, "--enterprise", str(settings.enterprise)]
+            jitter = 1 + 0.1 * (os.urandom(1)[0] / 127.5 - 1)
+            errands.insert(0, Errand(["identity", "--state", settings.state], float("inf"), self._identity_ended))
+            errands.append(Errand(asks, self._enrolment.check_in_seconds * jitter, self._check_in_ended))
+        return errands
+
+    def _open_pushes(self, pushes: tuple[PushSettings, ...]) -> None:
+        settings = self._settings
+        if not pushes:
             return
         from .push import Push
 
-        engine = self._engine or self._start_engine()
-        for options in settings.pushes:
+        engine = self._engine = self._engine or self._start_engine()
+        try:
+            noted = (state.read(os.path.join(settings.state, state.REPORTS)) or b"").decode("utf-8", "replace")
+        except StateError:
+            noted = ""
+        self._noted = steady() + FIRST_NOTE
+        for options in pushes:
             self._pushes.append(
                 Push(
                     options, settings.state, engine.id, engine.boots, settings.enterprise,
-                    lambda: self._responder.tree.rows(steady()), self._machine.uptime, say,
+                    lambda: self._responder.tree.rows(steady()), self._machine.uptime, say, noted,
                 )
             )  # fmt: skip
 
-    def run(self) -> None:
-        """Answer until SIGTERM or SIGINT."""
+    def run(self) -> bool:
+        """Answer until SIGTERM or SIGINT; True: begin again, for the enrolment is another one."""
         waker, woken = socket.socketpair()
         for end in (waker, woken):
             end.setblocking(False)
-        heard: list[Endpoint | Push] = [*self.endpoints, *self._pushes]
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        told = [f"tells {host}:{port}" for host, port in (push.options.to for push in self._pushes)]
-        asked = [f"listens on {', '.join(map(str, self.endpoints))}"] if self.endpoints else []
-        say(f"{__version__} {', '.join((*told, *asked))}")
+        say(f"{__version__} {', '.join(self._doings())}")
         try:
             # The first child waits until those who waited for the start have their answers.
             due = steady() + _CHILD_TICK
@@ -202,24 +241,26 @@ class Service:
                 now = steady()
                 if now >= due:
                     self._tick(now)
-                    due = now + (_CHILD_TICK if self._child else TICK)
+                    due = now + (_CHILD_TICK if self._errands.busy else TICK)
                 for push in self._pushes:
                     if now >= push.due:
                         push.work(now)
                 wake = min((push.due for push in self._pushes), default=due)
+                heard: list[Endpoint | Push] = [*self.endpoints, *self._pushes]
                 ready = select.select([waker, *heard], (), (), max(min(due, wake) - now, 0.0))[0]
                 for one in heard:
                     if one in ready:
                         one.serve(self._responder)
             # systemd lets nobody log in from the moment it takes the machine down
             going_down = os.path.exists("/run/nologin") or os.path.exists("/run/systemd/shutdown/scheduled")
-            for push in self._pushes:
+            for push in () if self._again else self._pushes:
                 push.farewell(going_down)
         finally:
             signal.set_wakeup_fd(-1)
             waker.close()
             woken.close()
             self.close()
+        return self._again
 
     def close(self) -> None:
         """Let go of sockets and child."""
@@ -227,52 +268,59 @@ class Service:
             endpoint.sock.close()
         for push in self._pushes:
             push.close()
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait()
-            self._child = None
+        self._errands.close()
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._ending = True
 
+    def _doings(self) -> list[str]:
+        doings = [f"listens on {', '.join(map(str, self.endpoints))}"] if self.endpoints else []
+        pushes = self._settings.pushes + (self._enrolment.pushes if self._enrolment is not None else ())
+        doings += [f"tells {host}:{port}" for host, port in (push.to for push in pushes)]
+        return doings or ["waits: nobody may ask it, and it tells no collector (enrol it, or write a [[community]])"]
+
     def _tick(self, now: float) -> None:
         """What is done beside answering."""
         self._machine.look()
-        if self._child is not None:
-            self._watch_child(now)
-        elif now >= self._next_inventory:
-            self._start_child(now)
+        self._errands.tick(now)
+        self._note(now)
+        if _stamp(self._settings.state) != self._enrolled:
+            self._ending = self._again = True
 
-    def _start_child(self, now: float) -> None:
-        settings = self._settings
-        self._next_inventory = now + settings.inventory_hours * 3600
-        arguments = ["inventory", "--state", settings.state, "--enterprise", str(settings.enterprise)]
-        arguments += ["--software"] * settings.software + ["--users"] * settings.users_shown
-        try:
-            self._child = child.start(arguments)
-            self._child_started = now
-        except OSError as error:
-            say(f"the inventory could not be started: {error.strerror}")
+    def _note(self, now: float) -> None:
+        """For `haidang-agent status`: how reports fare."""
+        if self._pushes and now >= self._noted:
+            self._noted = now + NOTE_EVERY
+            try:
+                told = ",\n".join(push.standing() for push in self._pushes)
+                state.write(os.path.join(self._settings.state, state.REPORTS), f"[{told}]\n".encode(), lasting=False)
+            except StateError as error:
+                say(str(error))
 
-    def _watch_child(self, now: float) -> None:
-        if self._child is None:
-            return
-        status = self._child.poll()
-        if status is None:
-            if now - self._child_started > _CHILD_PATIENCE:
-                say(f"the inventory took longer than {_CHILD_PATIENCE:g} s and was ended")
-                self._child.kill()
-            return
-        self._child = None
+    def _inventory_ended(self, status: int | None) -> None:
         if status:
             say(f"the inventory ended with status {status}; the last one stays")
-        else:
+        elif status == 0:
+            self._load_inventory(self._responder)
+
+    def _identity_ended(self, status: int | None) -> None:
+        if status == OTHER_MACHINE:
+            say("the keys here were made for another machine: nothing is reported until this one has its own")
+            return
+        if self._enrolment is not None:
+            self._open_pushes(self._settings.pushes + self._enrolment.pushes)
+
+    def _check_in_ended(self, status: int | None) -> None:
+        if status:
+            say(f"asking the collector ended with status {status}")
+        elif status == 0:
             self._load_inventory(self._responder)
 
     def _load_inventory(self, responder: Responder) -> None:
-        try:
-            rows = state.read_rows(self._settings.state)
-        except StateError as error:
-            say(f"{error}; the next inventory replaces it")
-            rows = []
+        rows = []
+        for name in (state.ROWS, state.STANDING_ROWS):
+            try:
+                rows += state.read_rows(self._settings.state, name)
+            except StateError as error:
+                say(f"{error}; the next one replaces it")
         responder.tree = LiveTree([*self._groups, Group("inventory", lambda: rows, float("inf"))])

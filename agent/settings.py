@@ -23,6 +23,12 @@ INTERVAL = 600
 SPOOL = 8
 """Megabytes of reports that may wait for a collector that is silent."""
 ENTERPRISE = 32473
+CONFIG = (
+    os.path.join(os.environ.get("PROGRAMDATA", r"C:\ProgramData"), "Haidang", "haidang-agent.toml")
+    if os.name == "nt"
+    else "/etc/haidang-agent/haidang-agent.toml"
+)
+"""Where packages put the settings."""
 
 AUTH = ("MD5", "SHA-1", "SHA-224", "SHA-256", "SHA-384", "SHA-512")
 PRIV = ("DES", "AES-128", "AES-192", "AES-256", "AES-192-C", "AES-256-C")
@@ -110,7 +116,7 @@ def read(raw: dict[str, Any], path: str) -> Settings:
     home = os.path.dirname(os.path.abspath(path))
     communities = [_Table(table, path, f"[[community]] {n}", problems) for n, table in enumerate(top.tables("community"), 1)]
     users = [_Table(table, path, f"[[user]] {n}", problems) for n, table in enumerate(top.tables("user"), 1)]
-    pushes = [_Table(table, path, f"[[push]] {n}", problems) for n, table in enumerate(top.tables("push"), 1)]
+    told = [_Table(table, path, f"[[push]] {n}", problems) for n, table in enumerate(top.tables("push"), 1)]
     top.done()
     settings = Settings(
         listen=agent.take("listen", _listen, (("127.0.0.1", PORT),)),
@@ -123,21 +129,36 @@ def read(raw: dict[str, Any], path: str) -> Settings:
         users_shown=agent.take("users", _truth, False),
         communities=tuple(_community(table) for table in communities),
         users=tuple(_user(table, home) for table in users),
-        pushes=tuple(_push(table, home) for table in pushes),
+        pushes=tuple(_push(table, home) for table in told),
     )
     agent.done()
-    if not communities and not users and not pushes:
-        problems.append(f"{path}: nobody may ask: write a [[community]] or a [[user]], or tell a collector with a [[push]]")
     for what, names in (("community", [c.name for c in settings.communities]), ("user", [u.name for u in settings.users])):
         for name in sorted({name for name in names if name and names.count(name) > 1}):
             shown = "a name" if what == "community" else f'"{name}"'
             problems.append(f"{path}: [[{what}]]: {shown} is given {names.count(name)} times; keep one")
-    places = [f"{push.to[0]}:{push.to[1]}" for push in settings.pushes]
-    twice = sorted({to for to in places if places.count(to) > 1})
-    problems += [f"{path}: [[push]]: {to} is given {places.count(to)} times; keep one" for to in twice]
+    problems += _twice(settings.pushes, path)
     if problems:
         raise SettingsError(*problems)
     return settings
+
+
+def pushes(raw: Any, path: str) -> tuple[Push, ...]:
+    """The [[push]] tables of another file; raises SettingsError with every problem found."""
+    problems: list[str] = []
+    found = _Table({"push": raw}, path, "", problems).tables("push")
+    read = tuple(
+        _push(_Table(table, path, f"[[push]] {n}", problems), os.path.dirname(path)) for n, table in enumerate(found, 1)
+    )
+    problems += _twice(read, path)
+    if problems:
+        raise SettingsError(*problems)
+    return read
+
+
+def _twice(given: tuple[Push, ...], path: str) -> list[str]:
+    places = [f"{push.to[0]}:{push.to[1]}" for push in given]
+    twice = sorted({to for to in places if places.count(to) > 1})
+    return [f"{path}: [[push]]: {to} is given {places.count(to)} times; keep one" for to in twice]
 
 
 class _Table:

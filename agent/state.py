@@ -15,6 +15,10 @@ ENGINE_ID = "engine-id"
 ENGINE_BOOTS = "engine-boots"
 INVENTORY = "inventory.json"
 ROWS = "inventory.ber"
+STANDING = "standing.json"
+STANDING_ROWS = "standing.ber"
+SPOOLS = "spool"
+REPORTS = "reports.json"
 
 _CHUNK = 1000
 """Objects in one sequence of the file; a reader takes at most `message.MAX_VARBINDS`."""
@@ -62,30 +66,36 @@ def read(path: str) -> bytes | None:
         raise StateError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def write(path: str, content: bytes) -> None:
-    """Replace a file so that after a power cut either the old or the new content is there; raises StateError."""
+def write(path: str, content: bytes, lasting: bool = True) -> None:
+    """Replace a file so that after a power cut either the old or the new content is there (not `lasting`: or none of them);
+    raises StateError."""
     draft = path + ".new"
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if os.name == "posix" and os.geteuid() == 0:
+                # an administrator enrols, and the agent's own user has to read it
+                owner = os.stat(os.path.dirname(path))
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            if lasting:
+                os.fsync(file.fileno())
         os.replace(draft, path)
     except OSError as error:
         raise StateError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def write_rows(directory: str, rows: Iterable[Row]) -> None:
+def write_rows(directory: str, rows: Iterable[Row], name: str = ROWS) -> None:
     """Keep objects for the resident process; raises StateError, or EncodeError for what no message can carry."""
     bindings = [message.encode_varbind(*row) for row in sorted(rows, key=lambda row: row[0])]
     chunks = [ber.tlv(ber.SEQUENCE, b"".join(bindings[n : n + _CHUNK])) for n in range(0, len(bindings), _CHUNK)]
-    write(os.path.join(directory, ROWS), b"".join(chunks))
+    write(os.path.join(directory, name), b"".join(chunks))
 
 
-def read_rows(directory: str) -> list[Row]:
+def read_rows(directory: str, name: str = ROWS) -> list[Row]:
     """The objects that were kept, none when there are none; raises StateError when the file is damaged."""
-    path = os.path.join(directory, ROWS)
+    path = os.path.join(directory, name)
     data = read(path) or b""
     rows: list[Row] = []
     at = 0

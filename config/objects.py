@@ -260,6 +260,21 @@ GROUPS = (
         _text(2, "name", "User name."),
         _time(3, "since", "", "Since when."),
     )),
+    Group(20, "hdStanding", "standing", "", "How the agent stands with its collector, and the line between them.", (
+        _time(1, "checked", "haidang_agent_checked_timestamp_seconds", "When it last asked its collector over HTTPS."),
+        _integer(2, "clock_milliseconds", "milliseconds", "haidang_agent_clock_offset_seconds",
+                 "How far the machine's clock is ahead of the collector's."),
+        _text(3, "trouble", "Why the collector could not be asked.", "haidang_agent_trouble_info"),
+        _time(4, "tested", "haidang_line_tested_timestamp_seconds", "When the line to the collector was last tested."),
+        _number(5, "round_trip_microseconds", "microseconds", "haidang_line_round_trip_seconds",
+                "Median of the test's round trips."),
+        _number(6, "jitter_microseconds", "microseconds", "haidang_line_jitter_seconds",
+                "Mean difference between one round trip and the next (RFC 3550's way)."),
+        _number(7, "loss_permille", "permille", "haidang_line_loss_ratio", "Part of the test's packets that did not come back."),
+        _number(8, "receive_kbits", "kbit/s", "haidang_line_receive_bytes_per_second", "Throughput from the collector."),
+        _number(9, "transmit_kbits", "kbit/s", "haidang_line_transmit_bytes_per_second", "Throughput to the collector."),
+        _text(10, "update", "What became of the last new version of the agent.", "haidang_agent_update_info"),
+    )),
 )  # fmt: skip
 
 REPORT = Group(19, "hdReport", "report", "", "What a pushed report says of itself; only notifications carry it.", (

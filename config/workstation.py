@@ -9,7 +9,7 @@ from .objects import CHOICE, GROUPS, TEXT, TRUTH, Group, Object
 
 FACTORS = {
     "MiB": 1 << 20, "MB": 10**6, "GB": 10**9, "MHz": 10**6, "MT/s": 10**6, "Mbit/s": 125_000, "percent": 0.01, "hours": 3600,
-    "milliseconds": 0.001,
+    "milliseconds": 0.001, "microseconds": 1e-06, "permille": 0.001, "kbit/s": 125,
 }  # fmt: skip
 """A unit of HAIDANG-MIB -> how many of the metric's base unit it is; the others are base units."""
 

@@ -211,7 +211,8 @@ class Desk:
             return None
         if not await asyncio.to_thread(self._agents.may_test, agent, told.line_test_every, now):
             return None
-        return {"seconds": told.line_test_seconds, "bytes": told.line_test_bytes // 2}
+        leave = {"seconds": told.line_test_seconds, "bytes": told.line_test_bytes // 2}
+        return {**leave, "rate": self._rate(agent.unit) * 8} if self._rate(agent.unit) else leave
 
     def _rate(self, unit: str) -> float:
         """Bytes a second at most, 0 for no limit: what the settings say, or what the line should bear."""

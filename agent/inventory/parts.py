@@ -207,6 +207,21 @@ class Agent(NamedTuple):
     privileged: bool | None = None
 
 
+class Standing(NamedTuple):
+    """How the agent stands with the collector it enrolled with, and the line there. Times are Unix seconds."""
+
+    checked: int | None = None
+    clock_milliseconds: int | None = None
+    trouble: str = ""
+    tested: int | None = None
+    round_trip_microseconds: int | None = None
+    jitter_microseconds: int | None = None
+    loss_permille: int | None = None
+    receive_kbits: int | None = None
+    transmit_kbits: int | None = None
+    update: str = ""
+
+
 class Inventory(NamedTuple):
     """All that one look at the hardware and the system gives."""
 
@@ -228,3 +243,4 @@ class Inventory(NamedTuple):
     limits: tuple[Limit, ...] = ()
     software: tuple[Software, ...] = ()
     users: tuple[User, ...] = ()
+    standing: Standing = Standing()

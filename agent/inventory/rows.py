@@ -11,7 +11,7 @@ from snmp.oid import OID
 from snmp.tree import Row
 
 from ..tree import HOST, PHYSICAL_ENTRY, ZERO, at
-from .parts import Disk, Inventory
+from .parts import Disk, Inventory, Standing
 
 _TAGS = {
     objects.TEXT: ber.OCTET_STRING,
@@ -35,6 +35,11 @@ def rows(inventory: Inventory, enterprise: int = objects.ENTERPRISE) -> list[Row
     """All objects of an inventory, in order."""
     found = [*_haidang(inventory, enterprise), *_entity(inventory), *_devices(inventory)]
     return sorted(found, key=lambda row: row[0])
+
+
+def standing_rows(standing: Standing, enterprise: int = objects.ENTERPRISE) -> list[Row]:
+    """The objects of how the agent stands, which change between two inventories."""
+    return sorted(_haidang(Inventory(standing=standing), enterprise), key=lambda row: row[0])
 
 
 def _haidang(inventory: Inventory, enterprise: int) -> Iterator[Row]:

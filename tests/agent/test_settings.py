@@ -46,7 +46,6 @@ def test_settings_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (HEAD, "nobody may ask: write a [[community]] or a [[user]]"),
         (HEAD + "lisen = 1\n" + COMMUNITY, "[agent] lisen: unknown key; known: listen, state, contact, location, enterprise"),
         ('[agent]\nlisten = 161\n' + COMMUNITY,
          '[agent] listen: found 161, expected an address and a port, such as "0.0.0.0:161"'),

@@ -29,7 +29,10 @@ def test_every_metric_of_the_table_is_given() -> None:
 
 def test_units_that_are_no_base_units_have_a_factor() -> None:
     """An object in MiB, percent or hours becomes a metric in bytes, ratio or seconds."""
-    ends = {"_bytes": ("MiB", "MB", "GB"), "_ratio": ("percent",), "_hertz": ("MHz",), "_bytes_per_second": ("Mbit/s",)}
+    ends = {
+        "_bytes": ("MiB", "MB", "GB"), "_ratio": ("percent", "permille"), "_hertz": ("MHz",),
+        "_bytes_per_second": ("Mbit/s", "kbit/s"),
+    }  # fmt: skip
     for group in objects.GROUPS:
         for item in group.objects:
             end = next((end for end in sorted(ends, key=len, reverse=True) if item.metric.endswith(end)), "")

@@ -1,0 +1,145 @@
+"""Asking a collector over HTTPS, from a short-lived process: its certificate is checked, or must be the one that is pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from . import __version__
+from .errors import PortalError, SettingsError
+
+CONNECT, READ = 10.0, 30.0
+"""Seconds to wait for a connection, and for the next octets."""
+_LONGEST = 1 << 20
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class _Pinned(HTTPAdapter):
+    """Takes one certificate and no other, whoever signed it, whatever its dates are."""
+
+    def __init__(self, pin: str) -> None:
+        self._pin = pin
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> Any:
+        return super().init_poolmanager(*args, **kwargs, assert_fingerprint=self._pin, assert_hostname=False)
+
+
+class Portal:
+    """A collector's pages for agents. Raises SettingsError for an address, pin or file that cannot be used."""
+
+    def __init__(self, url: str, pin: str = "", ca: str = "", user: str = "", token: str = "") -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError(f"{url!r} is no address of a collector: expected one such as https://collector.example.vn:9715")
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise SettingsError(f"{url}: keys are not sent in the clear; expected https://")
+        self.url = f"{parts.scheme}://{parts.netloc}"
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = f"haidang-agent/{__version__}"
+        # Told with each request: a session's own setting gives way to the environment's REQUESTS_CA_BUNDLE.
+        self._verify: bool | str = True
+        if user:
+            self._session.auth = (user, token)
+        if pin:
+            digits = pin.replace(":", "").lower().removeprefix("sha256")
+            if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
+                raise SettingsError(f"--pin: found {pin[:80]!r}, expected the certificate's SHA-256 as 64 hexadecimal digits")
+            self._verify = False
+            self._session.mount("https://", _Pinned(digits))
+        elif ca:
+            try:
+                with open(ca, "rb"):
+                    pass
+            except OSError as error:
+                raise SettingsError(f"{ca}: cannot be read: {error.strerror}; expected authorities' certificates (PEM)") from None
+            self._verify = ca
+
+    def ask(self, path: str, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a question; raises PortalError."""
+        with self._request("POST", path, json=question) as response:
+            return _document(response)
+
+    @contextmanager
+    def download(self, path: str, size: int = 1 << 16) -> Iterator[Iterator[bytes]]:
+        """What lies at a path, in pieces of this size at most; raises PortalError."""
+        with self._request("GET", path) as response:
+            yield self._pieces(response, size)
+
+    def _pieces(self, response: requests.Response, size: int) -> Iterator[bytes]:
+        try:
+            yield from response.iter_content(size)
+        except requests.RequestException as error:
+            raise PortalError(f"{self.url}: {_reason(error)}") from None
+
+    def upload(self, path: str, pieces: Iterable[bytes]) -> dict[str, Any]:
+        """The answer to a stream of octets; raises PortalError."""
+        with self._request("POST", path, data=pieces) as response:
+            return _document(response)
+
+    @contextmanager
+    def _request(self, method: str, path: str, **options: Any) -> Iterator[requests.Response]:
+        try:
+            response = self._session.request(
+                method, self.url + path, timeout=(CONNECT, READ), allow_redirects=False, stream=True,
+                verify=self._verify, **options
+            )
+        except requests.exceptions.SSLError as error:
+            raise PortalError(f"{self.url}: its certificate is not the one expected: {_reason(error)}") from None
+        except requests.RequestException as error:
+            raise PortalError(f"{self.url}: no collector answers there: {_reason(error)}") from None
+        with response:
+            if response.status_code != requests.codes.ok:
+                said = _said(response)
+                raise PortalError(f"{self.url}: {said or f'answered with status {response.status_code}'}", response.status_code)
+            yield response
+
+
+def _read(response: requests.Response) -> bytes:
+    data = bytearray()
+    for piece in response.iter_content(1 << 14):
+        data += piece
+        if len(data) > _LONGEST:
+            raise PortalError(f"{response.url}: answers with more than {_LONGEST} octets")
+    return bytes(data)
+
+
+def _document(response: requests.Response) -> dict[str, Any]:
+    import json
+
+    try:
+        found = json.loads(_read(response))
+    except (ValueError, RecursionError):
+        found = None
+    except requests.RequestException as error:
+        raise PortalError(f"{response.url}: {_reason(error)}") from None
+    if not isinstance(found, dict):
+        raise PortalError(f"{response.url}: answers, but not as a collector of Hải Đăng does")
+    return found
+
+
+def _said(response: requests.Response) -> str:
+    """What the collector says is wrong."""
+    try:
+        text = _document(response).get("error", "")
+    except PortalError:
+        return ""
+    return "".join(letter for letter in text[:300] if letter.isprintable()) if isinstance(text, str) else ""
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost of nested errors says what happened."""
+    while True:
+        inner = getattr(error, "reason", None) or error.__cause__ or error.__context__
+        arguments = [one for one in error.args if isinstance(one, BaseException)]
+        inner = inner if isinstance(inner, BaseException) else arguments[0] if arguments else None
+        if inner is None or inner is error:
+            break
+        error = inner
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())[:300]
