@@ -156,6 +156,39 @@ def processes() -> int:
     return len(psutil.pids())
 
 
-def sensors() -> list[Sensor]:
-    """Windows shows temperatures to its drivers' own tools only."""
-    return []
+def sensors(zones: Callable[[], list[tuple[str, int]]] | None = None) -> list[Sensor]:
+    """Temperatures of the firmware's thermal zones, in the order of their names; other sensors Windows keeps to their drivers."""
+    found = sorted((zones or thermal_zones)())
+    return [Sensor(name, kelvin - 273.0) for name, kelvin in found if 210 < kelvin < 520]
+
+
+def thermal_zones() -> list[tuple[str, int]]:
+    """(name, kelvin) of each thermal zone, by the performance counters, which need no privilege (pdh.h)."""
+    found: list[tuple[str, int]] = []
+    if sys.platform == "win32":
+        import ctypes
+
+        class Value(ctypes.Structure):
+            _fields_ = [("status", ctypes.c_ulong), ("large", ctypes.c_longlong)]
+
+        class Item(ctypes.Structure):
+            _fields_ = [("name", ctypes.c_wchar_p), ("value", Value)]
+
+        pdh, query, counter = ctypes.WinDLL("pdh"), ctypes.c_void_p(), ctypes.c_void_p()
+        if pdh.PdhOpenQueryW(None, 0, ctypes.byref(query)):
+            return found
+        try:
+            path, large = "\\Thermal Zone Information(*)\\Temperature", 0x400
+            size, count = ctypes.c_ulong(0), ctypes.c_ulong(0)
+            if pdh.PdhAddEnglishCounterW(query, path, 0, ctypes.byref(counter)) or pdh.PdhCollectQueryData(query):
+                return found
+            pdh.PdhGetFormattedCounterArrayW(counter, large, ctypes.byref(size), ctypes.byref(count), None)
+            memory = ctypes.create_string_buffer(size.value)
+            if size.value and not pdh.PdhGetFormattedCounterArrayW(
+                counter, large, ctypes.byref(size), ctypes.byref(count), memory
+            ):
+                items = (Item * count.value).from_buffer(memory)
+                found = [(item.name, item.value.large) for item in items if item.value.status in (0, 1)]
+        finally:
+            pdh.PdhCloseQuery(query)
+    return found

@@ -30,7 +30,7 @@ def on_linux(source: Source, now: float | None = None) -> list[Antivirus]:
             if product is not None:
                 found.append(product)
     clam = _clamav(source, now)
-    return [*found, clam] if clam else found
+    return [*found, *([clam] if clam else []), *_below_opt(source)]
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -115,6 +115,26 @@ _TOOLS: tuple[tuple[str, tuple[str, ...], Callable[[str, float], Antivirus | Non
     ("/usr/bin/mdatp", ("health", "--output", "json"), defender),
     ("/opt/kaspersky/kesl/bin/kesl-control", ("--app-info",), kaspersky),
 )
+
+
+_BELOW_OPT = {
+    "bkav": "Bkav", "cmc": "CMC", "eset": "ESET", "sophos-spl": "Sophos", "sophos-av": "Sophos", "ds_agent": "Trend Micro",
+    "crowdstrike": "CrowdStrike", "symantec": "Symantec", "mcafee": "McAfee", "trellix": "Trellix", "drweb.com": "Dr.Web",
+    "f-secure": "F-Secure", "withsecure": "WithSecure",
+}  # fmt: skip
+"""Where products live whose tools the agent does not ask -> who makes them."""
+
+
+def _below_opt(source: Source) -> list[Antivirus]:
+    """Those guard the machine while one of their programs runs; how old their signatures are is not known."""
+    homes = [name for name in source.names("/opt") if name.lower() in _BELOW_OPT]
+    if not homes:
+        return []
+    programs = [source.text(f"/proc/{name}/cmdline") for name in source.names("/proc") if name.isdigit()]
+    return [
+        Antivirus(name=_BELOW_OPT[home.lower()], enabled=any(program.startswith(f"/opt/{home}/") for program in programs))
+        for home in homes
+    ]
 
 
 def _clamav(source: Source, now: float) -> Antivirus | None:

@@ -57,11 +57,16 @@ CLASSES: dict[str, tuple[str, str]] = {
     "BatteryFullChargedCapacity": (_WMI, "InstanceName FullChargedCapacity"),
     "BatteryCycleCount": (_WMI, "InstanceName CycleCount"),
     "AntiVirusProduct": ("root/SecurityCenter2", "displayName productState timestamp"),
-    "MSFT_NetFirewallProfile": ("root/StandardCimv2", "Name Enabled"),
+    "FirewallProduct": ("root/SecurityCenter2", "displayName productState"),
+    "MSFT_MpComputerStatus": (
+        "root/Microsoft/Windows/Defender",
+        "AMRunningMode AMProductVersion AntivirusEnabled RealTimeProtectionEnabled AntivirusSignatureLastUpdated "
+        "DefenderSignaturesOutOfDate",
+    ),
     "MSFT_NetAdapter": (
         "root/StandardCimv2",
         "Name InterfaceIndex InterfaceDescription NdisPhysicalMedium ConnectorPresent Virtual HardwareInterface DriverName "
-        "PnPDeviceID Speed FullDuplex",
+        "PnPDeviceID MediaConnectState",
     ),
     "Win32_NetworkAdapter": (
         _V2, "Index InterfaceIndex NetConnectionID Name PhysicalAdapter PNPDeviceID ServiceName AdapterTypeID",
@@ -74,19 +79,27 @@ CLASSES: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 """Class -> its namespace and the properties that are asked for."""
 
-_SCRIPT = r"""
+SERVICES = ("Bkav", "CMC", "Kaspersky", "ESET", "Sophos", "Trend Micro", "Symantec", "Bitdefender", "SentinelOne", "CrowdStrike")
+"""Antivirus makers whose products do not always stand in the security centre: Vietnamese ones, and all on servers."""
+
+_FRAME = r"""
 $ErrorActionPreference = 'Stop'
 [Console]::OutputEncoding = [Text.Encoding]::UTF8
 $r = @{}; $e = @{}
 function Add($name, [scriptblock]$read) { try { $r[$name] = @(& $read) } catch { $e[$name] = "$($_.Exception.Message)" } }
-%CLASSES%
+%s
+$r['Errors'] = @([pscustomobject]$e)
+ConvertTo-Json -InputObject $r -Depth 4 -Compress
+"""
+_OTHERS = r"""
 Add 'SystemRegistry' {
   $v = Get-ItemProperty 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion'
   $s = Get-ItemProperty 'HKLM:\SYSTEM\CurrentControlSet\Control\SecureBoot\State' -ErrorAction SilentlyContinue
   $m = Get-ItemProperty 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager' -ErrorAction SilentlyContinue
+  $f = (Get-ItemProperty 'HKLM:\SYSTEM\CurrentControlSet\Control' -ErrorAction SilentlyContinue).PEFirmwareType
   $k = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion'
   [pscustomobject]@{ DisplayVersion = $v.DisplayVersion; ReleaseId = $v.ReleaseId; EditionID = $v.EditionID; UBR = $v.UBR
-    SecureBoot = $s.UEFISecureBootEnabled; Firmware = $env:firmware_type
+    SecureBoot = $s.UEFISecureBootEnabled; Firmware = $env:firmware_type; FirmwareType = $f
     ServicingPending = Test-Path "$k\Component Based Servicing\RebootPending"
     UpdatePending = Test-Path "$k\WindowsUpdate\Auto Update\RebootRequired"
     RenamesPending = [bool]$m.PendingFileRenameOperations
@@ -97,12 +110,16 @@ Add 'Edid' { Get-CimInstance -Namespace root/wmi WmiMonitorID | ForEach-Object {
   if ($b) { [pscustomobject]@{ InstanceName = $_.InstanceName; Data = [Convert]::ToBase64String($b) } } } }
 Add 'Events' { Get-WinEvent -FilterHashtable @{ LogName = 'System'; Id = 41, 6005, 6008; StartTime = (Get-Date).AddDays(-30) } `
   -ErrorAction SilentlyContinue | ForEach-Object {
-  [pscustomobject]@{ Id = $_.Id; Provider = $_.ProviderName; Time = $_.TimeCreated.ToUniversalTime().ToString('o') } } }
+  $stop = if ($_.Id -eq 41) { @($_.Properties | ForEach-Object { $_.Value }) } else { @() }
+  [pscustomobject]@{ Id = $_.Id; Provider = $_.ProviderName; Time = $_.TimeCreated.ToUniversalTime().ToString('o')
+    Bugcheck = $stop[0]; PowerButton = $stop[6] } } }
+Add 'MSFT_NetFirewallProfile' { Get-NetFirewallProfile -PolicyStore ActiveStore | ForEach-Object {
+  [pscustomobject]@{ Name = $_.Name; Enabled = [int]$_.Enabled } } }
+Add 'AntivirusServices' { Get-CimInstance -Query ('SELECT Name, DisplayName, PathName, State FROM Win32_Service WHERE ' + `
+  (%SERVICES% -join ' OR ')) | Select-Object Name, DisplayName, PathName, State }
 Add 'Wireless' { netsh wlan show interfaces | ForEach-Object { [pscustomobject]@{ Line = "$_" } } }
 Add 'Updates' { $u = (New-Object -ComObject Microsoft.Update.AutoUpdate).Results
   [pscustomobject]@{ Time = ([datetime]$u.LastInstallationSuccessDate).ToString('o') } }
-$r['Errors'] = @([pscustomobject]$e)
-ConvertTo-Json -InputObject $r -Depth 4 -Compress
 """
 _SOFTWARE = r"""
 Add 'Software' { $k = 'Microsoft\Windows\CurrentVersion\Uninstall\*'
@@ -125,16 +142,26 @@ def script() -> str:
         "Win32_LogicalDiskToPartition | ForEach-Object { [pscustomobject]@{ Antecedent = $_.Antecedent.DeviceID; "
         "Dependent = $_.Dependent.DeviceID } }",
     )
-    return _SCRIPT.replace("%CLASSES%", text + _SOFTWARE)
+    services = ", ".join(f"\"PathName LIKE '%{word}%'\"" for word in SERVICES)
+    return _FRAME % (text + _OTHERS.replace("%SERVICES%", f"@({services})"))
 
 
 def answers(source: Source) -> Answers:
     """Everything, asked once and kept with the source; raises Unreadable."""
     if source.answers is None:
-        coded = base64.b64encode(script().encode("utf-16-le")).decode()
-        text = source.run(["powershell.exe", "-NoProfile", "-NonInteractive", "-EncodedCommand", coded])
-        source.answers = parsed(text)
+        source.answers = _asked(source, script())
     return source.answers
+
+
+def software(source: Source) -> list[Instance]:
+    """Installed programs, which take a look of their own since they are seldom wanted; raises Unreadable."""
+    found = answers(source).get("Software")
+    return found if found is not None else _asked(source, _FRAME % _SOFTWARE).get("Software", [])
+
+
+def _asked(source: Source, script: str) -> dict[str, list[Instance]]:
+    coded = base64.b64encode(script.encode("utf-16-le")).decode()
+    return parsed(source.run(["powershell.exe", "-NoProfile", "-NonInteractive", "-EncodedCommand", coded]))
 
 
 def parsed(text: str) -> dict[str, list[Instance]]:
@@ -150,6 +177,9 @@ def parsed(text: str) -> dict[str, list[Instance]]:
     for name, instances in raw.items():
         # PowerShell unwraps lists of one.
         listed = instances if isinstance(instances, list) else [instances]
+        # PowerShell 5 may wrap them as well.
+        if len(listed) == 1 and isinstance(listed[0], dict) and listed[0].keys() == {"value", "Count"}:
+            listed = listed[0]["value"] if isinstance(listed[0]["value"], list) else []
         found[name] = [instance for instance in listed if isinstance(instance, dict)]
     return found
 
@@ -207,7 +237,8 @@ def moment(instance: Instance, key: str) -> int | None:
     """A date as Unix seconds: CIM's own form, what ConvertTo-Json makes of one, ISO 8601, or month/day/year."""
     value = instance.get(key)
     if isinstance(value, dict):
-        value = value.get("DateTime") or value.get("value")
+        # PowerShell 5 writes {"value": "/Date(...)/", "DateTime": "<in the user's language>"}.
+        value = value.get("value") or value.get("DateTime")
     if not isinstance(value, str):
         return None
     match = re.search(r"Date\((-?\d{1,14})\)", value)

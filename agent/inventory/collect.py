@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from .. import __version__, state
 from ..errors import Unreadable
-from .parts import Agent, Inventory, Limit, Memory, Module
+from .parts import Agent, Inventory, Memory, Module
 from .rows import rows
 from .source import Source
+from .words import told_apart
 
 FORMAT = 1
 
@@ -62,7 +63,54 @@ def collect(
         inventory_milliseconds=round((time.monotonic() - started) * 1000),
         privileged=source.privileged,
     )
-    return found._replace(agent=agent, limits=tuple(Limit(*limit) for limit in source.limits))
+    found = _own_serials(found)
+    for name, reason in _unseen(found):
+        source.missing(name, reason)
+    return found._replace(agent=agent, limits=tuple(source.limits))
+
+
+def _own_serials(found: Inventory) -> Inventory:
+    """Serial numbers that several parts of a kind share tell none of them apart, so they count as absent."""
+
+    def cleared(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(
+            part._replace(serial=own) for part, own in zip(parts, told_apart(part.serial for part in parts), strict=True)
+        )
+
+    return found._replace(
+        modules=cleared(found.modules), disks=cleared(found.disks), monitors=cleared(found.monitors),
+        batteries=cleared(found.batteries),
+    )  # fmt: skip
+
+
+def _unseen(found: Inventory) -> Iterator[tuple[str, str]]:
+    """What every machine has and this look did not find; a reader that knew why has said so already."""
+    machine, memory, system, security = found.machine, found.memory, found.system, found.security
+    if not (machine.maker or machine.model):
+        yield "machine", "neither system nor firmware names maker and model"
+    if not machine.serial:
+        yield "serial numbers", "the firmware holds none that is the machine's own"
+    if not found.processors:
+        yield "processors", "neither system nor firmware names one"
+    for processor in found.processors:
+        if processor.year is None:
+            yield "year of the processor", f"its name belongs to no generation the agent knows: {processor.model or 'no name'}"
+    if not found.modules:
+        yield "memory modules", "the firmware describes none"
+    elif memory.free_slots is None:
+        yield "memory slots", "the firmware does not count them"
+    if not found.disks:
+        yield "disks", "the system shows none"
+    for disk in found.disks:
+        if not disk.medium:
+            yield f"kind of {disk.name}", "neither the system nor the disk says whether it is an SSD or a hard disk"
+    if not found.antivirus:
+        yield "antivirus", "none that the agent knows is installed"
+    unknown = {
+        "last update": system.updated, "pending restart": system.restart_pending, "firewall": security.firewall,
+        "encryption of the system volume": security.encrypted, "secure boot": security.secure_boot, "TPM": security.tpm,
+    }  # fmt: skip
+    yield from ((name, "the system does not say") for name, value in unknown.items() if value is None)
 
 
 def _reader() -> ModuleType:

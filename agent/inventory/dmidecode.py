@@ -8,17 +8,23 @@ from .smbios import Record
 
 _HANDLE = re.compile(r"\s*Handle (0x[0-9A-Fa-f]+)(?:,? ?DMI type (\d+))?")
 _TYPE = re.compile(r"\s*DMI type (\d+)")
-_NUMBER = re.compile(r"(\d+)\s*(bytes?|kB|KB|MB|GB|TB|MHz|MT/s|mWh|mAh)?\b")
-_MIB = {"kb": 1 / 1024, "mb": 1, "gb": 1024, "tb": 1024 * 1024}
+_NUMBER = re.compile(r"(\d+)\s*(bytes?|kB|KB|Kbyte|MB|Mbyte|GB|TB|MHz|MT/s|mWh|mAh)?\b")
+_MIB = {"kb": 1 / 1024, "kbyte": 1 / 1024, "mb": 1, "mbyte": 1, "gb": 1024, "tb": 1024 * 1024}
 _RENAMED = {
     "product": "product name", "release": "release date", "chassis type": "type", "processor manufacturer": "manufacturer",
     "processor version": "version", "processor type": "type", "configured clock speed": "configured memory speed",
-    "sbds serial number": "serial number", "sbds chemistry": "chemistry",
+    "sbds serial number": "serial number", "sbds chemistry": "chemistry", "associated memory slots": "number of devices",
+    "socket": "locator", "installed size": "size",
 }  # fmt: skip
-_OLD_VENDOR = ("system", "board", "chassis")
+_FORMS = {
+    "low profile desktop": "low-profile desktop", "hand held": "hand-held", "main server chassis": "server",
+    "rack mount chassis": "server", "sealed-case pc": "sealed-case", "compactpci": "compact pci", "advancedtca": "advanced tca",
+    "blade enclosing": "blade enclosure", "embedded pc": "embedded",
+}  # fmt: skip
+"""Chassis that dmidecode names otherwise than `smbios`."""
 _NUMBERS = frozenset((
     "max speed", "current speed", "core count", "thread count", "maximum capacity", "number of devices", "size", "speed",
-    "configured memory speed", "design capacity", "array handle",
+    "configured memory speed", "design capacity", "array handle", "maximum total memory size",
 ))  # fmt: skip
 
 
@@ -56,6 +62,8 @@ def records(text: str) -> list[Record]:
 def _keep(record: Record, key: str, value: str) -> None:
     if key == "vendor" and record.type in (1, 2, 3):
         key = "manufacturer"
+    if record.type == 6:
+        key = {"socket designation": "locator", "type": "kinds"}.get(key, key)
     key = _RENAMED.get(key, key)
     values = record.values
     if key in values:
@@ -66,6 +74,11 @@ def _keep(record: Record, key: str, value: str) -> None:
         values["populated"] = int(value.lower().startswith("populated"))
     elif key == "type" and record.type == 4:
         values["central"] = int(value.lower().startswith("central"))
+    elif key == "type" and record.type == 3:
+        values[key] = _FORMS.get(value.lower(), value)
+    elif key == "kinds":
+        values["form factor"] = next((form for form in ("DIMM", "SIMM") if form in value), "")
+        values["type"] = next((kind for kind in ("SDRAM", "EDO", "FPM") if kind in value), "")
     elif key == "array handle":
         values[key] = int(value, 16) if re.fullmatch(r"0x[0-9A-Fa-f]+", value) else 0
     elif key in _NUMBERS and record.type != 9:

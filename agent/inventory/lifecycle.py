@@ -19,7 +19,7 @@ def support_end(system: str, version: str, edition: str = "") -> int | None:
     """Unix seconds of the end of the last supported day, None when no date is known.
 
     `system` is os-release's ID or "windows" or "windows-server"; `version` is VERSION_ID or Windows' build. The longest
-    listed beginning of the version counts (rocky 9.4 is found as 9), an edition's own date before the general one.
+    listed beginning of the version counts (rocky 9.4 is found as 9), and the last listed kind that stands in the edition's name.
     """
     versions = _dates().get(system.lower(), {})
     words = version.split(".")
@@ -27,7 +27,7 @@ def support_end(system: str, version: str, edition: str = "") -> int | None:
         found = versions.get(".".join(words))
         if isinstance(found, dict):
             kinds = [kind for kind in found if kind != "general" and kind in edition.lower()]
-            found = found[max(kinds, key=len)] if kinds else found.get("general")
+            found = found[kinds[-1]] if kinds else found.get("general")
         if isinstance(found, date):
             return int((datetime.combine(found, time(), UTC) + timedelta(days=1)).timestamp()) - 1
         words.pop()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import struct
-import time
 
 from ..errors import Unreadable
-from ..linux import boot_time, os_release
+from ..linux import os_release
 from . import antivirus as products
-from . import lifecycle, processors, smbios
-from .linux_devices import batteries, monitors, networks, printers
+from . import dmidecode, firmware, lifecycle, linux_devices, processors, smbios
+from .linux_devices import monitors, networks, printers
+from .linux_restarts import stability, started
 from .linux_storage import disks, volumes
-from .parts import Antivirus, Machine, Memory, Module, Processor, Security, Software, Stability, System, User
+from .parts import Antivirus, Battery, Machine, Memory, Module, Processor, Security, Software, System, User
 from .source import Source
-from .words import clean, serial
+from .words import clean, serial, uuid
 
 __all__ = (
     "antivirus", "batteries", "disks", "machine", "memory", "monitors", "networks", "printers", "processor_packages", "security",
@@ -24,16 +23,22 @@ __all__ = (
 _TABLE = "/sys/firmware/dmi/tables/DMI"
 _DMI = "/sys/class/dmi/id/"
 _ROOT_NEEDED = "only root may read the firmware's tables; run the agent as root or give it CAP_DAC_READ_SEARCH"
+_NO_TABLES = "the firmware has no SMBIOS tables"
+_DEVICE_TREE = "/proc/device-tree/"
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-_UTMP = 384
-_RUN_LEVEL, _BOOT = 1, 2
-_MONTH = 30 * 86400
 
 
-def _records(source: Source) -> list[smbios.Record]:
+def records(source: Source) -> list[smbios.Record]:
+    """The firmware's structures, none where they may not be seen."""
     table = source.data(_TABLE)
     if table is None:
-        return []
+        # Kernels before 4.2 keep the tables to themselves; dmidecode finds them in memory.
+        if source.exists(_TABLE) or not source.exists(_DMI) or not source.privileged:
+            return []
+        try:
+            return dmidecode.records(source.run(["dmidecode"]))
+        except Unreadable:
+            return []
     entry = source.data("/sys/firmware/dmi/tables/smbios_entry_point") or b""
     version = (entry[7], entry[8]) if entry[:5] == b"_SM3_" else (entry[6], entry[7]) if len(entry) > 7 else (3, 0)
     return smbios.records(table, version)
@@ -41,18 +46,19 @@ def _records(source: Source) -> list[smbios.Record]:
 
 def machine(source: Source) -> Machine:
     """Maker, model, serial numbers, firmware, chassis."""
-    found = _records(source)
+    found = records(source)
     if found:
-        told = smbios.machine(found)
+        told = firmware.machine(found)
     elif source.exists(_DMI):
         told = _machine_from_files(source)
         if not source.exists(_TABLE):
-            source.missing("serial numbers", "this kernel does not show the firmware's tables")
+            source.missing("serial numbers", "this kernel does not show the firmware's tables; dmidecode would, run as root")
         elif not told.serial:
             source.missing("serial numbers", _ROOT_NEEDED)
     else:
-        told = Machine()
-        source.missing("machine", "the firmware has no SMBIOS tables")
+        told = _machine_from_device_tree(source)
+        if not told.model:
+            source.missing("machine", _NO_TABLES)
     return told._replace(virtual=_hypervisor(source, told))
 
 
@@ -66,7 +72,7 @@ def _machine_from_files(source: Source) -> Machine:
         model=text("product_name"),
         version=text("product_version"),
         serial=serial(text("product_serial")),
-        uuid=text("product_uuid").lower(),
+        uuid=uuid(source.text(_DMI + "product_uuid")),
         sku=text("product_sku"),
         asset_tag=text("chassis_asset_tag"),
         chassis=smbios.CHASSIS_FORMS[kind] if kind < len(smbios.CHASSIS_FORMS) else "",
@@ -75,12 +81,24 @@ def _machine_from_files(source: Source) -> Machine:
         board_serial=serial(text("board_serial")),
         bios_maker=text("bios_vendor"),
         bios_version=text("bios_version"),
-        bios_date=smbios.iso_date(text("bios_date")),
+        bios_date=firmware.iso_date(text("bios_date")),
+    )
+
+
+def _machine_from_device_tree(source: Source) -> Machine:
+    """Boards with an Arm processor mostly have a device tree instead of SMBIOS (its root node's standard properties)."""
+    model = clean(source.text(_DEVICE_TREE + "model"))
+    maker = clean(source.text(_DEVICE_TREE + "compatible").split("\0")[0].partition(",")[0])
+    return Machine(
+        maker=maker if model else "",
+        model=model,
+        serial=serial(source.text(_DEVICE_TREE + "serial-number")),
+        chassis=clean(source.text(_DEVICE_TREE + "chassis-type")),
     )
 
 
 def _hypervisor(source: Source, told: Machine) -> str:
-    named = smbios.hypervisor(told)
+    named = firmware.hypervisor(told)
     if named:
         return named
     flags = next((line for line in source.text("/proc/cpuinfo").splitlines() if line.startswith("flags")), "")
@@ -89,41 +107,57 @@ def _hypervisor(source: Source, told: Machine) -> str:
 
 def processor_packages(source: Source) -> list[Processor]:
     """Processor packages: counts and names from the kernel, sockets and clocks from the firmware."""
-    firmware = smbios.processors(_records(source))
+    sockets = firmware.processors(records(source))
     packages: dict[str, list[dict[str, str]]] = {}
     for block in source.text("/proc/cpuinfo").split("\n\n"):
-        values = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in block.splitlines())}
+        values = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in block.splitlines())}
         if "processor" in values:
-            packages.setdefault(values.get("physical id", "0"), []).append(values)
-    found: list[Processor] = []
-    for n, threads in enumerate(packages.values()):
-        told = firmware[n] if n < len(firmware) else Processor()
-        model = threads[0].get("model name") or threads[0].get("Model") or told.model
-        cores = len({thread.get("core id", thread["processor"]) for thread in threads})
-        found.append(
-            Processor(
-                name=told.name or f"CPU {n}",
-                model=" ".join(model.split()),
-                maker=smbios.maker(threads[0].get("vendor_id", "")) or told.maker,
-                cores=cores,
-                threads=len(threads),
-                clock_mhz=processors.clock_mhz(model) or told.clock_mhz or _fastest(source),
-                year=processors.year(model) or processors.year(told.model),
-            )
-        )
-    return found or [package._replace(year=processors.year(package.model)) for package in firmware]
+            packages.setdefault(_package(source, values), []).append(values)
+    found = [
+        _processor(source, n, threads, sockets[n] if n < len(sockets) else Processor())
+        for n, threads in enumerate(packages.values())
+    ]
+    return found or [package._replace(year=processors.year(package.model)) for package in sockets]
+
+
+def _package(source: Source, values: dict[str, str]) -> str:
+    told = values.get("physical id") or values.get("package")
+    at = f"/sys/devices/system/cpu/cpu{values['processor']}/topology/physical_package_id"
+    return told or str(max(source.number(at) or 0, 0))
+
+
+def _processor(source: Source, n: int, threads: list[dict[str, str]], told: Processor) -> Processor:
+    first = threads[0]
+    maker, core = processors.arm_core(first.get("cpu implementer", ""), first.get("cpu part", ""))
+    # Arm's kernels name no model; the firmware does where there is one, else the core is all that is known.
+    model = " ".join((first.get("model name") or first.get("cpu model") or told.model or core).split())
+    return Processor(
+        name=told.name or f"CPU {n}",
+        model=model,
+        maker=firmware.maker(first.get("vendor_id", "")) or told.maker or maker,
+        cores=len({thread.get("core id") or thread.get("core") or thread["processor"] for thread in threads}),
+        threads=len(threads),
+        clock_mhz=processors.clock_mhz(model) or told.clock_mhz or _fastest(source),
+        year=processors.year(model) or processors.year(told.model) or processors.year(core),
+    )
 
 
 def _fastest(source: Source) -> int | None:
-    khz = source.number("/sys/devices/system/cpu/cpu0/cpufreq/base_frequency")
+    at = "/sys/devices/system/cpu/cpu0/cpufreq/"
+    khz = source.number(at + "base_frequency") or source.number(at + "cpuinfo_max_freq")
     return khz // 1000 if khz else None
+
+
+def batteries(source: Source) -> list[Battery]:
+    """Batteries of the machine itself, as the kernel knows them, else as the firmware does."""
+    return linux_devices.batteries(source) or firmware.batteries(records(source))
 
 
 def memory(source: Source) -> tuple[Memory, list[Module]]:
     """Main memory as built in."""
-    found, modules = smbios.memory(_records(source))
+    found, modules = firmware.memory(records(source))
     if not modules and source.data(_TABLE) is None:
-        reason = _ROOT_NEEDED if source.exists(_TABLE) else "the firmware has no SMBIOS tables"
+        reason = _ROOT_NEEDED if source.exists(_TABLE) or source.exists(_DMI) else _NO_TABLES
         source.missing("memory modules", reason)
     return found, modules
 
@@ -134,7 +168,7 @@ def system(source: Source) -> System:
     name, version = words.get("NAME", "Linux"), words.get("VERSION_ID", "")
     pending, reason = _restart(source)
     kernel = source.text("/proc/sys/kernel/osrelease") or ("" if source.root else os.uname().release)
-    end = lifecycle.support_end(words.get("ID", ""), version, words.get("VARIANT_ID", ""))
+    end = lifecycle.support_end(words.get("ID", ""), version, f"{words.get('VARIANT_ID', '')} {name}")
     if end is None:
         source.missing("end of support", f"no date is known for {name} {version}".rstrip())
     dates = [source.changed(path) for path in ("/lost+found", "/var/log/installer", "/etc/machine-id")]
@@ -160,13 +194,8 @@ def _restart(source: Source) -> tuple[bool | None, str]:
     kernels = [name for name in source.names("/boot") if name.startswith("vmlinuz")]
     if not kernels:
         return None, ""
-    newer = [name for name in kernels if (source.changed(f"/boot/{name}") or 0) > _started(source)]
+    newer = [name for name in kernels if (source.changed(f"/boot/{name}") or 0) > started(source)]
     return (True, f"kernel {newer[-1].partition('-')[2]}") if newer else (False, "")
-
-
-def _started(source: Source) -> float:
-    line = next((line for line in source.text("/proc/stat").splitlines() if line.startswith("btime ")), "")
-    return float(line.split()[1]) if line else boot_time()
 
 
 def security(source: Source) -> Security:
@@ -201,8 +230,8 @@ def _firewall(source: Source) -> tuple[bool | None, str]:
     except Unreadable:
         try:
             rules = source.run(["iptables", "-S", "INPUT"])
-        except Unreadable as error:
-            source.missing("firewall", str(error))
+        except Unreadable:
+            source.missing("firewall", "neither nft nor iptables is installed to list the kernel's rules")
             return None, ""
         guarded = "-P INPUT DROP" in rules or "-P INPUT REJECT" in rules or "-j DROP" in rules or "-j REJECT" in rules
         return guarded, "iptables" if guarded else ""
@@ -217,35 +246,6 @@ def _firewall(source: Source) -> tuple[bool | None, str]:
 def antivirus(source: Source) -> list[Antivirus]:
     """Antivirus products that are installed."""
     return products.on_linux(source)
-
-
-def stability(source: Source) -> Stability:
-    """Starts of the last 30 days, and those no shutdown came before (wtmp, utmp(5))."""
-    boot = int(_started(source))
-    data = source.data("/var/log/wtmp", 1 << 26)
-    if not data:
-        source.missing("unexpected restarts", "there is no record of starts and shutdowns in /var/log/wtmp")
-        return Stability(boot_time=boot)
-    starts: list[tuple[int, bool]] = []
-    asked = True
-    for at in range(0, len(data) - _UTMP + 1, _UTMP):
-        kind = struct.unpack_from("<h", data, at)[0]
-        user = data[at + 44 : at + 76].split(b"\0")[0]
-        if kind == _RUN_LEVEL and user == b"shutdown":
-            asked = True
-        elif kind == _BOOT:
-            starts.append((struct.unpack_from("<i", data, at + 340)[0], asked))
-            asked = False
-    recent = [(when, asked) for when, asked in starts if when > time.time() - _MONTH]
-    # The first record of a fresh file has nothing before it to judge by.
-    surprises = [when for when, asked in recent if not asked]
-    return Stability(
-        boot_time=boot,
-        unexpected=len(surprises),
-        last_unexpected=surprises[-1] if surprises else None,
-        last_reason="no shutdown was recorded before this start" if surprises else "",
-        starts=len(recent),
-    )
 
 
 def software(source: Source) -> list[Software]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
 import sys
 from collections.abc import Callable
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from ..errors import Unreadable
-from . import edid
+from . import edid, firmware
 from .parts import Battery, Monitor, Network, Printer
 from .source import Source
 from .words import clean, serial
@@ -60,8 +61,9 @@ def fastest(modes: int) -> int | None:
     return max((speed for speed, bits in _MBPS.items() if any(modes >> bit & 1 for bit in bits)), default=None)
 
 
-def networks(source: Source, modes: Modes = link_modes) -> list[Network]:
-    """Network cards; bridges, tunnels and the loopback are none."""
+def networks(source: Source, modes: Modes | None = None) -> list[Network]:
+    """Network cards; bridges, tunnels and the loopback are none. The running kernel is not asked about a recording."""
+    modes = modes or (link_modes if not source.recorded else lambda name: (0, 0))
     wireless = {line.split(":")[0].strip(): line for line in source.text("/proc/net/wireless").splitlines() if ":" in line}
     names: dict[str, tuple[str, str]] = {}
     found = []
@@ -73,7 +75,7 @@ def networks(source: Source, modes: Modes = link_modes) -> list[Network]:
         radio = source.exists(at + "wireless") or source.exists(at + "phy80211")
         bus = os.path.basename(source.target(at + "device/subsystem"))
         supported, offered = modes(name) if not radio else (0, 0)
-        quality, dbm = _signal(wireless.get(name, ""))
+        quality, dbm = _signal(source, name, wireless.get(name, "")) if radio else (None, None)
         names = names or _pci_names(source)
         found.append(
             Network(
@@ -100,12 +102,30 @@ def _medium(source: Source, at: str, bus: str, radio: bool) -> str:
     return "virtual" if bus in ("virtio", "xen", "vmbus") else "wired"
 
 
-def _signal(line: str) -> tuple[int | None, int | None]:
+def _signal(source: Source, name: str, line: str) -> tuple[int | None, int | None]:
+    """(percent, dBm) from /proc/net/wireless, which newer drivers do not fill any more, else from iw."""
     words = line.partition(":")[2].split()
-    if len(words) < 3:
+    try:
+        link, level = (float(word.rstrip(".")) for word in words[1:3])
+        if -200 < level < 0:
+            return _percent(round(level)), round(level)
+        if link > 0:
+            return min(round(link / 70 * 100), 100), None
+    except ValueError:
+        pass
+    if source.text(f"/sys/class/net/{name}/operstate") != "up":
         return None, None
-    link, level = (float(word.rstrip(".")) for word in words[1:3])
-    return min(round(link / 70 * 100), 100), round(level) if -200 < level < 0 else None
+    try:
+        found = re.search(r"signal:\s*(-\d{1,3})", source.run(["iw", "dev", name, "link"]))
+    except Unreadable as error:
+        source.missing(f"signal of {name}", f"{error}; the driver does not tell it elsewhere")
+        return None, None
+    return (_percent(int(found[1])), int(found[1])) if found else (None, None)
+
+
+def _percent(dbm: int) -> int:
+    """As Windows makes percent of dBm."""
+    return max(0, min(2 * (dbm + 100), 100))
 
 
 def _pci_names(source: Source) -> dict[str, tuple[str, str]]:
@@ -145,8 +165,11 @@ def monitors(source: Source) -> list[Monitor]:
     for name in source.names("/sys/class/drm"):
         at = f"/sys/class/drm/{name}/"
         if "-" in name and source.text(at + "status") == "connected":
-            monitor = edid.monitor(source.data(at + "edid") or b"", name.partition("-")[2])
-            if monitor is not None:
+            connector = name.partition("-")[2]
+            monitor = edid.monitor(source.data(at + "edid") or b"", connector)
+            if monitor is None:
+                source.missing(f"monitor {connector}", "it is connected, but tells nothing of itself (no EDID)")
+            else:
                 found.append(monitor)
     if not source.names("/sys/class/drm"):
         source.missing("monitors", "the kernel shows no graphics card")
@@ -159,31 +182,50 @@ def printers(source: Source) -> list[Printer]:
     try:
         queues = source.run(["lpstat", "-v"])
         default = source.run(["lpstat", "-d"]).rpartition(":")[2].strip()
-    except Unreadable:
+    except Unreadable as error:
         queues = default = ""
+        source.missing("printers", f"{error}; only printers on USB are seen")
     for line in queues.splitlines():
         if line.startswith("device for ") and ": " in line:
             name, _, uri = line.removeprefix("device for ").partition(": ")
-            found.append(_queue(name, uri.strip(), name == default))
+            found.append(_queue(source, name, uri.strip(), name == default))
     known = {printer.serial for printer in found if printer.serial}
     return found + [printer for printer in _usb_printers(source) if printer.serial not in known and not _queued(printer, found)]
 
 
-def _queue(name: str, uri: str, default: bool) -> Printer:
-    parts = urlsplit(uri)
-    kind = {"usb": "usb", "hp": "usb", "parallel": "parallel", "serial": "serial", "smb": "shared", "file": "virtual"}
-    network = ("ipp", "ipps", "http", "https", "socket", "lpd", "dnssd", "hpnet")
-    scheme = "network" if parts.scheme in network else kind.get(parts.scheme, "virtual")
-    query = parse_qs(parts.query)
-    model = clean(unquote(f"{parts.netloc} {parts.path.strip('/')}")) if scheme == "usb" else ""
+_CONNECTIONS = {
+    "usb": "usb", "hp": "usb", "hpfax": "usb", "parallel": "parallel", "serial": "serial", "smb": "shared", "ipp": "network",
+    "ipps": "network", "http": "network", "https": "network", "socket": "network", "lpd": "network", "dnssd": "network",
+    "implicitclass": "network",
+}  # fmt: skip
+"""CUPS' backends; what is not listed writes files."""
+
+
+def _queue(source: Source, name: str, uri: str, default: bool) -> Printer:
+    scheme, _, rest = uri.partition(":")
+    path, _, query = rest.partition("?")
+    words = parse_qs(query)
+    kind = _CONNECTIONS.get(scheme, "virtual")
+    host = path.removeprefix("//").partition("/")[0].rpartition("@")[2]
+    if scheme in ("hp", "hpfax") and path.startswith("/net/"):
+        kind, host = "network", words.get("ip", words.get("hostname", [""]))[0]
+    model = clean(unquote(path.strip("/")).replace("/", " ")) if scheme == "usb" else _model_of_queue(source, name)
     return Printer(
         name=name,
         model=model,
-        connection=scheme,
-        port=parts.netloc if scheme in ("network", "shared") else parts.scheme,
+        connection=kind,
+        port=unquote(host) if kind in ("network", "shared") else scheme,
         default=default,
-        serial=serial(query.get("serial", [""])[0]),
+        serial=serial(words.get("serial", [""])[0]),
     )
+
+
+def _model_of_queue(source: Source, name: str) -> str:
+    try:
+        found = re.search(r"printer-make-and-model=(?:'([^']*)'|(\S+))", source.run(["lpoptions", "-p", name]))
+    except Unreadable:
+        return ""
+    return clean(found[1] or found[2]) if found else ""
 
 
 def _queued(printer: Printer, queues: list[Printer]) -> bool:
@@ -216,17 +258,18 @@ def batteries(source: Source) -> list[Battery]:
             continue
         volts = source.number(at + "voltage_min_design") or source.number(at + "voltage_now") or 0
         design, full = _mwh(source, at, "full_design", volts), _mwh(source, at, "full", volts)
+        cycles = source.number(at + "cycle_count") or 0
         found.append(
             Battery(
                 name=name,
                 maker=clean(source.text(at + "manufacturer")),
                 model=clean(source.text(at + "model_name")),
                 serial=serial(source.text(at + "serial_number")),
-                chemistry=clean(source.text(at + "technology")),
+                chemistry=firmware.chemistry(clean(source.text(at + "technology"))),
                 design_mwh=design,
                 full_mwh=full,
                 health_percent=min(round(100 * full / design), 100) if design and full is not None else None,
-                cycles=source.number(at + "cycle_count") or None,
+                cycles=cycles if cycles > 0 else None,
             )
         )
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from ..errors import Unreadable
 from ..linux import unescaped
@@ -16,6 +17,8 @@ _VIRTUAL = ("vmware", "qemu", "vbox", "virtual", "msft", "xen", "bochs")
 _BUSES = {"usb": "usb", "ata": "sata", "virtio": "virtio", "xen": "xen", "vmbus": "vmbus", "VMBUS": "vmbus"}
 _BETTER = ("model", "serial", "firmware", "medium")
 _ROOT = "/"
+_RAID = re.compile(r"\b(?:PERC|MegaRAID|MR\d{4}|ServeRAID|LOGICAL VOLUME|RAID\d*|Smart Array|AVAGO|Areca|ARC-\d+|3ware)\b", re.I)
+"""How RAID controllers call the volumes they make of disks."""
 
 
 def disks(source: Source) -> list[Disk]:
@@ -38,14 +41,15 @@ def _disk(source: Source, name: str) -> Disk:
     if vendor and not vendor.startswith(("ATA", "0x")) and not model.startswith(vendor):
         model = f"{vendor} {model}".strip()
     rpm = udev.get("ID_ATA_ROTATION_RATE_RPM", "")
+    controller = _RAID.search(f"{vendor} {model}") is not None
     return Disk(
         name=name,
         model=model,
         serial=serial(source.text(at + "device/serial") or source.text(at + "serial") or udev.get("ID_SERIAL_SHORT")),
         firmware=clean(source.text(at + "device/firmware_rev") or source.text(at + "device/rev") or udev.get("ID_REVISION")),
         size_mb=(source.number(at + "size") or 0) * 512 // 1_000_000,
-        medium=_medium(source, name, bus, model),
-        bus=bus,
+        medium=_medium(source, name, bus, model, rpm, controller),
+        bus="raid" if controller and bus == "scsi" else bus,
         rpm=int(rpm) if rpm.isdigit() and int(rpm) > 1 else None,
         removable=source.text(at + "removable") == "1",
         celsius=_celsius(source, at),
@@ -69,16 +73,19 @@ def _bus(source: Source, name: str) -> str:
     return "virtio" if name.startswith("vd") else "xen" if name.startswith("xvd") else "scsi"
 
 
-def _medium(source: Source, name: str, bus: str, model: str) -> str:
+def _medium(source: Source, name: str, bus: str, model: str, rpm: str, controller: bool) -> str:
     if bus in ("virtio", "xen", "vmbus") or model.lower().startswith(_VIRTUAL):
         return "virtual"
     if bus == "mmc":
         return "card" if source.text(f"/sys/block/{name}/device/type") == "SD" else "ssd"
     if bus == "usb" and source.text(f"/sys/block/{name}/removable") == "1":
         return "card"
+    # What the disk itself told udev, which asks through bridges on USB as well.
+    if rpm.isdigit():
+        return "hdd" if int(rpm) > 1 else "ssd"
     rotates = source.text(f"/sys/block/{name}/queue/rotational")
-    # Bridges on USB say that everything rotates.
-    return "ssd" if bus == "nvme" or rotates == "0" else "hdd" if rotates == "1" and bus != "usb" else ""
+    # Bridges on USB and RAID controllers say that everything rotates.
+    return "ssd" if bus == "nvme" or rotates == "0" else "hdd" if rotates == "1" and bus != "usb" and not controller else ""
 
 
 def _celsius(source: Source, at: str) -> int | None:
@@ -91,27 +98,47 @@ def _celsius(source: Source, at: str) -> int | None:
 
 
 def _with_health(source: Source, found: list[Disk]) -> list[Disk]:
-    physical = [disk for disk in found if disk.medium != "virtual"]
-    if not physical:
+    if all(disk.medium == "virtual" for disk in found):
         return found
     if not source.privileged:
         source.missing("disk health", "only root may ask disks for SMART; run the agent as root or give it CAP_SYS_RAWIO")
         return found
-    told: dict[str, Disk] = {}
-    for disk in physical:
-        try:
-            # A sleeping disk is left asleep.
-            text = source.run(["smartctl", "-i", "-H", "-A", "-n", "standby", f"/dev/{disk.name}"])
-        except Unreadable as error:
-            source.missing("disk health", str(error))
-            return found
-        if "STANDBY mode" in text or "SLEEP mode" in text:
-            source.missing(f"health of {disk.name}", "the disk was asleep and was left so")
-            continue
-        told[disk.name] = smart.disk(text)
-        if not told[disk.name].health:
-            source.missing(f"health of {disk.name}", smart.trouble(text) or "smartctl tells nothing of it")
-    return [_merged(disk, told[disk.name]) if disk.name in told else disk for disk in found]
+    try:
+        behind = _behind_controllers(source) if any(disk.bus == "raid" for disk in found) else []
+        media = {disk.medium for disk in behind}
+        if len(media) == 1:
+            found = [disk._replace(medium=disk.medium or min(media)) if disk.bus == "raid" else disk for disk in found]
+        return [_asked(source, disk, [f"/dev/{disk.name}"]) if disk.medium != "virtual" else disk for disk in found] + behind
+    except Unreadable as error:
+        source.missing("disk health", f"{error}; install smartmontools")
+        return found
+
+
+def _asked(source: Source, disk: Disk, device: list[str]) -> Disk:
+    """A disk with what it tells of itself; raises Unreadable when there is no smartctl."""
+    # A sleeping disk is left asleep.
+    text = source.run(["smartctl", "-i", "-H", "-A", "-n", "standby", *device])
+    if "STANDBY mode" in text or "SLEEP mode" in text:
+        source.missing(f"health of {disk.name}", "the disk was asleep and was left so")
+        return disk
+    told = smart.disk(text)
+    if not told.health:
+        source.missing(f"health of {disk.name}", smart.trouble(text) or "smartctl tells nothing of it")
+    return _merged(disk, told)
+
+
+def _behind_controllers(source: Source) -> list[Disk]:
+    """The disks behind RAID controllers, which the kernel does not see: "/dev/bus/0 -d megaraid,8 # comment"."""
+    found = []
+    for line in source.run(["smartctl", "--scan"]).splitlines():
+        device, _, kind = line.partition("#")[0].partition(" -d ")
+        if "," in kind:
+            place = kind.strip()
+            disk = Disk(name=f"{os.path.basename(device.strip())} {place}", removable=False)
+            disk = _asked(source, disk, ["-d", place, device.strip()])
+            if disk.model or disk.serial:
+                found.append(disk)
+    return found
 
 
 def _merged(disk: Disk, told: Disk) -> Disk:

@@ -30,6 +30,18 @@ _LBAS_WRITTEN = (241, 246)
 _TEMPERATURES = (194, 190)
 
 
+_TROUBLES = {
+    "Permission denied": "smartctl: permission denied",
+    "Unknown USB bridge": "smartctl does not know the bridge on USB it sits behind",
+    "MegaRaid controller": "it is a volume of a RAID controller; the disks behind it are listed by themselves",
+    "NO MEDIUM": "there is no medium in it",
+    "does not support SMART": "the device does not support SMART",
+    "device lacks SMART capability": "the device does not support SMART",
+    "SMART support is: Disabled": "SMART is switched off on the disk; smartctl -s on would switch it on",
+    "Unable to detect device type": "smartctl does not know this kind of device",
+}  # fmt: skip
+
+
 class Attribute(NamedTuple):
     """One line of an ATA disk's table. `failed`: FAILING_NOW, In_the_past or a hyphen."""
 
@@ -187,5 +199,4 @@ def _number(text: str | None) -> int | None:
 
 def trouble(text: str) -> str:
     """Why smartctl said nothing; empty when it did."""
-    reasons = ("Permission denied", "Unknown USB bridge", "NO MEDIUM", "does not support SMART", "Unable to detect device type")
-    return next((reason for reason in reasons if reason in text), "")
+    return next((reason for sign, reason in _TROUBLES.items() if sign in text), "")

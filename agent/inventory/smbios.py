@@ -1,20 +1,20 @@
-"""The firmware's own description of the machine: raw SMBIOS tables (DMTF DSP0134, version 3.7) and what they say.
+"""The firmware's own description of the machine: the structures of raw SMBIOS tables (DMTF DSP0134, version 3.7).
 
-`records` reads the table's bytes, `agent.inventory.dmidecode` reads the same from dmidecode's text; the rest works on either.
+`dmidecode` reads the same from text; `firmware` says what the structures mean.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from .parts import Machine, Memory, Module, Processor
-from .words import clean, serial, told_apart
+from .words import clean
 
-BIOS, SYSTEM, BOARD, CHASSIS, PROCESSOR, ARRAY, MODULE, BATTERY, END = 0, 1, 2, 3, 4, 16, 17, 22, 127
+BIOS, SYSTEM, BOARD, CHASSIS, PROCESSOR, OLD_ARRAY, OLD_MODULE, ARRAY, MODULE, BATTERY, END = 0, 1, 2, 3, 4, 5, 6, 16, 17, 22, 127
+"""Types 5 and 6 stand for 16 and 17 in tables before 2.1; later ones may have both."""
 
 _MAX_STRUCTURES = 4096
+_MISPRINTS = {(2, 0x1F): (2, 3), (2, 0x21): (2, 3), (2, 0x33): (2, 6)}
 
 CHASSIS_FORMS = (
     "", "", "", "desktop", "low-profile desktop", "pizza box", "mini tower", "tower", "portable", "laptop", "notebook",
@@ -33,27 +33,8 @@ TYPES = {
     20: "DDR2 FB-DIMM", 24: "DDR3", 25: "FBD2", 26: "DDR4", 27: "LPDDR", 28: "LPDDR2", 29: "LPDDR3", 30: "LPDDR4", 31: "NVDIMM",
     32: "HBM", 33: "HBM2", 34: "DDR5", 35: "LPDDR5", 36: "HBM3",
 }  # fmt: skip
-_NOT_MAIN = ("Flash", "ROM", "VRAM", "SRAM")
-"""Kinds of memory a board may list though no program runs in it."""
-_JEDEC = {
-    (1, 0x2C): "Micron", (1, 0xAD): "SK hynix", (1, 0xC1): "Infineon", (1, 0xCE): "Samsung", (2, 0x4F): "Transcend",
-    (2, 0x7A): "Apacer", (2, 0x94): "Smart Modular", (2, 0x98): "Kingston", (3, 0x9E): "Corsair", (3, 0xFE): "Elpida",
-    (4, 0x0B): "Nanya", (4, 0x25): "Kingmax", (5, 0x43): "Ramaxel", (5, 0xCB): "A-DATA", (5, 0xCD): "G.Skill",
-    (5, 0xEF): "Team Group", (6, 0x02): "Patriot", (6, 0x51): "Qimonda", (6, 0x9B): "Crucial",
-}  # fmt: skip
-"""JEP106 (bank, code) -> who: many boards print these numbers instead of a name."""
-_HYPERVISORS = (
-    ("vmware", "VMware"), ("virtualbox", "VirtualBox"), ("innotek", "VirtualBox"), ("kvm", "KVM"), ("qemu", "KVM"),
-    ("xen", "Xen"), ("bochs", "KVM"), ("parallels", "Parallels"), ("bhyve", "bhyve"), ("nutanix", "Nutanix"),
-    ("amazon ec2", "Amazon"), ("google compute", "Google"),
-)  # fmt: skip
-_HEX = re.compile(r"(?:0x)?((?:[0-9A-Fa-f]{2}){2,})")
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SHORT_NAMES = {
-    "intel(r) corporation": "Intel", "intel corporation": "Intel", "intel(r)": "Intel", "genuineintel": "Intel",
-    "hynix": "SK hynix", "hyundai": "SK hynix", "advanced micro devices, inc.": "AMD", "advanced micro devices": "AMD",
-    "authenticamd": "AMD",
-}  # fmt: skip
+CHEMISTRIES = ("", "", "", "Lead acid", "NiCd", "NiMH", "Li-ion", "Zinc air", "Li-poly")
+"""By the number of section 7.23.1, as the Linux kernel writes them; Win32_Battery counts the same way."""
 
 
 class Record(NamedTuple):
@@ -103,6 +84,8 @@ def records(table: bytes, version: tuple[int, int] = (3, 0)) -> list[Record]:
     """
     if len(table) > 8 and table[0] in (0, 1) and 1 < table[1] < 4 and int.from_bytes(table[4:8], "little") == len(table) - 8:
         version, table = (table[1], table[2]), table[8:]
+    # Versions some firmware writes in hexadecimal or misprints, as dmidecode corrects them.
+    version = _MISPRINTS.get(version, version)
     found: list[Record] = []
     at = 0
     while at + 4 <= len(table) and len(found) < _MAX_STRUCTURES:
@@ -177,6 +160,22 @@ def _processor(s: _Structure, version: tuple[int, int]) -> Values:
     }  # fmt: skip
 
 
+def _old_array(s: _Structure, version: tuple[int, int]) -> Values:
+    exponent, slots = s.number(8, 1) or 0, s.number(0x0E, 1) or 0
+    return {"maximum total memory size": slots << exponent if exponent < 32 else 0, "number of devices": slots}
+
+
+def _old_module(s: _Structure, version: tuple[int, int]) -> Values:
+    kinds = s.number(7, 2) or 0
+    # The upper bit tells two banks from one; 7D to 7F say that no size is known, that it is switched off or not there.
+    size = (s.number(9, 1) or 0x7F) & 0x7F
+    return {
+        "locator": s.text(4), "form factor": "DIMM" if kinds & 0x100 else "SIMM" if kinds & 0x80 else "",
+        "type": "SDRAM" if kinds & 0x400 else "EDO" if kinds & 0x210 else "FPM" if kinds & 8 else "",
+        "size": {0x7D: -1, 0x7E: -1, 0x7F: 0}.get(size, 1 << size if size < 32 else 0),
+    }  # fmt: skip
+
+
 def _array(s: _Structure, version: tuple[int, int]) -> Values:
     kib = s.number(7, 4) or 0
     limit = (s.number(0x0F, 8) or 0) >> 20 if kib == 0x80000000 else kib >> 10
@@ -205,151 +204,16 @@ def _module(s: _Structure, version: tuple[int, int]) -> Values:
 
 
 def _battery(s: _Structure, version: tuple[int, int]) -> Values:
-    chemistry = (
-        "", "", "", "Lead Acid", "Nickel Cadmium", "Nickel Metal Hydride", "Lithium Ion", "Zinc Air", "Lithium Polymer",
-    )  # fmt: skip
-    kind = s.number(9, 1) or 0
-    scale = s.number(0x15, 1) or 1
+    kind, number = s.number(9, 1) or 0, s.number(0x10, 2)
     return {
-        "location": s.text(4), "manufacturer": s.text(5), "serial number": s.text(7), "name": s.text(8),
-        "chemistry": chemistry[kind] if kind < len(chemistry) else s.text(0x14),
-        "design capacity": (s.number(0x0A, 2) or 0) * scale,
+        "location": s.text(4), "manufacturer": s.text(5), "name": s.text(8),
+        "serial number": s.text(7) or (f"{number:04X}" if number else ""),
+        "chemistry": (CHEMISTRIES[kind] if kind < len(CHEMISTRIES) else "") or s.text(0x14),
+        "design capacity": (s.number(0x0A, 2) or 0) * (s.number(0x15, 1) or 1),
     }  # fmt: skip
 
 
 _READERS = {
-    BIOS: _bios, SYSTEM: _system, BOARD: _board, CHASSIS: _chassis, PROCESSOR: _processor, ARRAY: _array, MODULE: _module,
-    BATTERY: _battery,
+    BIOS: _bios, SYSTEM: _system, BOARD: _board, CHASSIS: _chassis, PROCESSOR: _processor, OLD_ARRAY: _old_array,
+    OLD_MODULE: _old_module, ARRAY: _array, MODULE: _module, BATTERY: _battery,
 }  # fmt: skip
-
-
-def machine(found: Iterable[Record]) -> Machine:
-    """Maker, model, serial numbers, firmware, chassis."""
-    by_type: dict[int, Record] = {}
-    for record in found:
-        by_type.setdefault(record.type, record)
-    nothing = Record(-1, 0, {})
-    bios, system, board, chassis = (by_type.get(kind, nothing) for kind in (BIOS, SYSTEM, BOARD, CHASSIS))
-    uuid = system.text("uuid").lower()
-    return Machine(
-        maker=system.text("manufacturer") or board.text("manufacturer") or chassis.text("manufacturer"),
-        model=system.text("product name") or board.text("product name"),
-        version=system.text("version"),
-        serial=_serial(system) or _serial(chassis),
-        uuid=uuid if _UUID.fullmatch(uuid) else "",
-        sku=system.text("sku number"),
-        asset_tag=chassis.text("asset tag") or board.text("asset tag"),
-        chassis=chassis.text("type").lower(),
-        board_maker=board.text("manufacturer"),
-        board_model=board.text("product name"),
-        board_serial=_serial(board),
-        bios_maker=bios.text("vendor"),
-        bios_version=bios.text("version"),
-        bios_date=iso_date(bios.text("release date")),
-    )
-
-
-def hypervisor(told: Machine) -> str:
-    """The hypervisor a virtual machine's firmware names; empty on real hardware."""
-    if told.maker == "Microsoft Corporation" and told.model == "Virtual Machine":
-        return "Hyper-V"
-    shown = f"{told.maker} {told.model} {told.bios_maker}".lower()
-    return next((name for word, name in _HYPERVISORS if word in shown), "")
-
-
-def _serial(record: Record) -> str:
-    return serial(record.text("serial number"))
-
-
-def iso_date(text: str) -> str:
-    """MM/DD/YYYY (two digits of the year in old firmware) as YYYY-MM-DD; empty when it is no date."""
-    parts = text.replace("-", "/").split("/")
-    if len(parts) != 3 or not all(part.isdigit() for part in parts):
-        return ""
-    month, day, year = map(int, parts)
-    if len(parts[0]) == 4:
-        year, month, day = month, day, year
-    year += 0 if year > 99 else 1900 if year >= 80 else 2000
-    return f"{year:04}-{month:02}-{day:02}" if 1 <= month <= 12 and 1 <= day <= 31 and 1980 <= year <= 2100 else ""
-
-
-def processors(found: Iterable[Record]) -> list[Processor]:
-    """Processor packages in their sockets; the year is for others to say."""
-    return [
-        Processor(
-            name=record.text("socket designation"),
-            model=record.text("version"),
-            maker=maker(record.text("manufacturer")),
-            cores=record.number("core count"),
-            threads=record.number("thread count"),
-            # The maximum is often what the socket could take.
-            clock_mhz=record.number("current speed") or record.number("max speed"),
-        )
-        for record in found
-        if record.type == PROCESSOR and record.values.get("central", 1) and record.values.get("populated", 1)
-    ]
-
-
-def maker(text: str) -> str:
-    """A manufacturer as people call it: JEDEC's codes named, long names cut."""
-    code = _HEX.fullmatch(text)
-    return (_jedec(bytes.fromhex(code[1])) if code else "") or _SHORT_NAMES.get(text.lower(), text)
-
-
-def _jedec(code: bytes) -> str:
-    """The bank is told by 7F octets before the code, by its number with a parity bit, or not at all; some swap the two."""
-    bank, rest = 1, code
-    while rest[:1] == b"\x7f":
-        bank, rest = bank + 1, rest[1:]
-    if bank > 1 or not any(code[1:]):
-        return _JEDEC.get((bank, rest[0]), "") if rest else ""
-    first, second = code[0], code[1]
-    return _JEDEC.get(((first & 0x7F) + 1, second), "") or _JEDEC.get(((second & 0x7F) + 1, first), "")
-
-
-def _part_number(text: str) -> str:
-    """Some firmware prints the module's octets instead of the letters they are."""
-    octets = _HEX.fullmatch(text) if text.startswith("0x") and len(text) > 18 else None
-    return clean(bytes.fromhex(octets[1]).decode("ascii", "replace")) if octets else text
-
-
-def memory(found: Iterable[Record]) -> tuple[Memory, list[Module]]:
-    """What is built in, and the modules. The total is None when a module does not tell its size."""
-    found = list(found)
-    arrays = [record for record in found if record.type == ARRAY and record.values.get("system memory", 1)]
-    handles = {record.handle for record in arrays}
-    places = [
-        record
-        for record in found
-        if record.type == MODULE
-        and (not handles or record.values.get("array handle", 0) in handles)
-        and record.text("type") not in _NOT_MAIN
-    ]
-    # A size of -1 is a module that does not tell; 0 an empty place.
-    modules = [_of_module(record) for record in places if record.values.get("size")]
-    serials = told_apart(module.serial for module in modules)
-    modules = [module._replace(serial=number) for module, number in zip(modules, serials, strict=True)]
-    sizes = [module.size_mib for module in modules]
-    slots = max(sum(record.number("number of devices") or 0 for record in arrays), len(places))
-    return Memory(
-        total_mib=sum(size or 0 for size in sizes) if sizes and None not in sizes else None,
-        slots=slots or None,
-        free_slots=slots - len(modules) if places else None,
-        limit_mib=sum(record.number("maximum capacity") or 0 for record in arrays) or None,
-    ), modules
-
-
-def _of_module(record: Record) -> Module:
-    bank = record.text("bank locator")
-    name = record.text("locator")
-    return Module(
-        name=f"{bank} {name}" if bank and name and bank.lower() not in name.lower() else name or bank,
-        size_mib=record.number("size"),
-        type=record.text("type"),
-        form=record.text("form factor"),
-        speed_mts=record.number("speed"),
-        set_speed_mts=record.number("configured memory speed"),
-        maker=maker(record.text("manufacturer")),
-        model=_part_number(record.text("part number")).rstrip("-"),
-        serial=_serial(record).removeprefix("0x"),
-    )

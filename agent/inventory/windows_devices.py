@@ -9,15 +9,14 @@ import re
 from . import edid
 from .cim import Instance, instances, number, text, truth
 from .parts import Battery, Monitor, Network, Printer
+from .smbios import CHEMISTRIES
 from .source import Source
 from .words import serial
 
 _WIRELESS, _MOBILE = (1, 9), (8,)
 """NdisPhysicalMedium: wireless LAN and native 802.11; wireless WAN."""
+_CONNECTED = 1
 _SPEED = re.compile(r"([\d.,]+)\s*([GM])(?:bps|bit|b/s)?", re.IGNORECASE)
-_CHEMISTRY = {
-    3: "Lead Acid", 4: "Nickel Cadmium", 5: "Nickel Metal Hydride", 6: "Lithium Ion", 7: "Zinc Air", 8: "Lithium Polymer",
-}  # fmt: skip
 _CARD_BUSES = ("pci", "usb", "pcmcia", "vmbus", "sd")
 _RADIO = re.compile(r"wireless|wi-?fi|802\.11|wlan|centrino", re.IGNORECASE)
 _VIRTUAL_PORTS = ("PORTPROMPT:", "XPSPORT:", "SHRFAX:", "FILE:", "NUL:", "MICROSOFT.OFFICE.ONENOTE", "PDF")
@@ -40,6 +39,8 @@ def networks(source: Source) -> list[Network]:
         bus = text(card, "PnPDeviceID").partition("\\")[0].lower()
         kind = "wireless" if medium in _WIRELESS else "mobile" if medium in _MOBILE else "virtual" if bus == "vmbus" else "wired"
         percent = signals.get(name) if kind == "wireless" else None
+        if kind == "wireless" and percent is None and number(card, "MediaConnectState") == _CONNECTED:
+            source.missing(f"signal of {name}", "netsh does not tell it; Windows 11 asks for the location service to be on")
         found.append(
             Network(
                 number=n,
@@ -175,18 +176,18 @@ def batteries(source: Source) -> list[Battery]:
     for n, told in enumerate(instances(source, "BatteryStaticData")):
         instance = text(told, "InstanceName")
         design, now = number(told, "DesignedCapacity"), full.get(instance)
-        kind = _CHEMISTRY.get(number(plain[n], "Chemistry") or 0, "") if n < len(plain) else ""
+        kind = number(plain[n], "Chemistry") or 0 if n < len(plain) else 0
         found.append(
             Battery(
                 name=f"battery {n + 1}",
                 maker=text(told, "ManufactureName"),
                 model=text(told, "DeviceName"),
                 serial=serial(text(told, "SerialNumber")),
-                chemistry=kind,
+                chemistry=CHEMISTRIES[kind] if 0 <= kind < len(CHEMISTRIES) else "",
                 design_mwh=design or None,
                 full_mwh=now,
                 health_percent=min(round(100 * now / design), 100) if design and now is not None else None,
-                cycles=cycles.get(instance) or None,
+                cycles=cycles.get(instance) or None,  # 0: the battery does not count
             )
         )
     return found or [Battery(name=text(b, "Name") or f"battery {n}") for n, b in enumerate(plain, 1)]

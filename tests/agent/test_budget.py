@@ -69,3 +69,20 @@ def test_memory_stays_within_the_bars(tmp_path: Path, tables: dict[str, object],
     _, _, memory = look(tmp_path, tables)
     assert memory["Rss"] <= resident * 1024, memory
     assert memory["Private_Dirty"] <= private * 1024, memory
+
+
+def test_an_inventory_is_short_and_small(tmp_path: Path) -> None:
+    """A whole look at the hardware with its commands takes at most 2 s of processor and 60 MiB at its peak."""
+    code = (
+        "import resource, sys\n"
+        f"sys.path[:0] = {[str(ROOT), *(path for path in sys.path if path.endswith('site-packages'))]!r}\n"
+        "from agent.__main__ import main\n"
+        f"assert main(['inventory', '--state', {str(tmp_path)!r}, '--software', '--users']) == 0\n"
+        "for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):\n"
+        "    used = resource.getrusage(who)\n"
+        "    print(used.ru_utime + used.ru_stime, used.ru_maxrss)\n"
+    )
+    run = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    (own, peak), (others, largest) = (map(float, line.split()) for line in run.stdout.splitlines())
+    assert own + others <= 2.0 and max(peak, largest) <= 60 * 1024, run.stdout
+    assert (tmp_path / "inventory.json").stat().st_size > 1000

@@ -1,32 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from hardware import block
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.inventory import edid
-
-
-def block(
-    maker: str = "DEL", product: int = 0x4066, number: int = 0, year: int = 2018, name: str = "LAKE 24", serial: str = "CN0X1",
-    width: int = 1920, height: int = 1080, width_mm: int = 527, height_mm: int = 296,
-) -> bytes:  # fmt: skip
-    """An EDID as a monitor of our own making would send it."""
-    data = bytearray(128)
-    data[:8] = b"\x00\xff\xff\xff\xff\xff\xff\x00"
-    word = sum((ord(letter) - 64) << shift for letter, shift in zip(maker, (10, 5, 0), strict=True))
-    data[8:10] = word.to_bytes(2, "big")
-    data[10:12] = product.to_bytes(2, "little")
-    data[12:16] = number.to_bytes(4, "little")
-    data[16], data[17] = 12, year - 1990
-    data[21], data[22] = round(width_mm / 10), round(height_mm / 10)
-    data[54:56] = b"\x02\x3a"
-    data[56], data[58] = width & 0xFF, width >> 4 & 0xF0
-    data[59], data[61] = height & 0xFF, height >> 4 & 0xF0
-    data[66], data[67], data[68] = width_mm & 0xFF, height_mm & 0xFF, width_mm >> 4 & 0xF0 | height_mm >> 8
-    data[72:90] = b"\0\0\0\xfc\0" + (name + "\n").encode().ljust(13)
-    data[90:108] = b"\0\0\0\xff\0" + (serial + "\n").encode().ljust(13)[:13]
-    return bytes(data)
+from agent.inventory.words import clean
 
 
 def test_a_monitor_is_known_by_maker_model_serial_and_year() -> None:
@@ -59,6 +39,21 @@ def test_a_size_that_contradicts_the_centimetres_is_not_believed() -> None:
     data[68] &= 0x0F
     found = edid.monitor(bytes(data))
     assert found is not None and found.width_mm == 530
+
+
+letters = st.text(st.characters(min_codepoint=0x41, max_codepoint=0x5A), min_size=3, max_size=3)
+printed = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=4, max_size=12).filter(
+    lambda text: clean(text) == text
+)
+
+
+@given(letters, printed, printed, st.integers(1991, 2245), st.integers(320, 4095), st.integers(200, 4095), st.integers(100, 2540))
+def test_what_is_built_is_read_back(
+    maker: str, name: str, serial: str, year: int, width: int, height: int, size: int
+) -> None:  # fmt: skip
+    """Whatever a monitor writes into its EDID comes out as it went in."""
+    found = edid.monitor(block(maker, 1, 0, year, name, serial, width, height, size, size), "DP-1")
+    assert found == ("DP-1", edid.MAKERS.get(maker, maker), name, serial, year, width, height, size, size)
 
 
 def test_what_is_no_edid_is_no_monitor() -> None:

@@ -1,49 +1,21 @@
 from __future__ import annotations
 
+import json
 import os
-import struct
+import sqlite3
 import time
 from pathlib import Path
 
 import pytest
+from hardware import CPU, disk, link, put, record
 
 from agent.errors import Unreadable
 from agent.inventory import linux, linux_devices, linux_storage
 from agent.inventory.source import Source, natural
 
-CPU = """processor\t: {n}
-vendor_id\t: GenuineIntel
-model name\t: Intel(R) Core(TM) i3-9100F CPU @ 3.60GHz
-physical id\t: 0
-core id\t: {core}
-flags\t: fpu vme
-"""
-
 
 def nothing(command: list[str]) -> str:
     raise Unreadable(f"{command[0]} is not installed")
-
-
-def put(root: Path, files: dict[str, str | bytes]) -> None:
-    for path, content in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def link(root: Path, path: str, target: str) -> None:
-    """A link within the recording, relative as in /sys."""
-    (root / path).parent.mkdir(parents=True, exist_ok=True)
-    (root / target).mkdir(parents=True, exist_ok=True)
-    (root / path).symlink_to(os.path.relpath(root / target, (root / path).parent))
-
-
-def disk(root: Path, name: str, bus: str, **files: str) -> str:
-    at = f"sys/devices/pci0000:00/{bus}/{name}"
-    link(root, f"sys/block/{name}", at)
-    link(root, f"sys/class/block/{name}", at)
-    values = {"size": "468862128", "removable": "0", "queue/rotational": "0", "dev": "8:0"} | files
-    put(root, {f"{at}/{path}": content + "\n" for path, content in values.items()})
-    return at
 
 
 def limits(source: Source) -> dict[str, str]:
@@ -128,12 +100,91 @@ def test_smart_is_asked_where_it_may_be(tmp_path: Path) -> None:
     assert asked[0][:5] == ["smartctl", "-i", "-H", "-A", "-n"]
 
 
+@pytest.mark.parametrize(("rpm", "medium"), [("0", "ssd"), ("5400", "hdd"), ("", "")])
+def test_what_a_disk_behind_a_bridge_told_udev(tmp_path: Path, source: Source, rpm: str, medium: str) -> None:
+    """udev asks disks on USB for their rotation rate, so that nobody need be root to tell an SSD."""
+    disk(tmp_path, "sdb", "usb1", **{"queue/rotational": "1"})
+    put(tmp_path, {"run/udev/data/b8:0": f"E:ID_ATA_ROTATION_RATE_RPM={rpm}\n" if rpm else ""})
+    (found,) = linux_storage.disks(source)
+    assert (found.medium, found.bus) == (medium, "usb")
+
+
+def test_disks_behind_a_raid_controller(tmp_path: Path) -> None:
+    """The controller's volume says nothing of what it lies on; the disks behind it are asked one by one and listed."""
+    disk(tmp_path, "sda", "host0", **{"device/vendor": "DELL", "device/model": "PERC H330", "queue/rotational": "1"})
+    asked = []
+
+    def smartctl(command: list[str]) -> str:
+        asked.append(command)
+        if command == ["smartctl", "--scan"]:
+            return "/dev/sda -d scsi # /dev/sda, SCSI device\n" + "".join(
+                f"/dev/bus/0 -d megaraid,{n} # /dev/bus/0 [megaraid_disk_0{n}], SCSI device\n" for n in (0, 1)
+            )
+        if command[-1] == "/dev/sda":
+            return "Smartctl open device: /dev/sda failed: DELL or MegaRaid controller, please try adding '-d megaraid,N'\n"
+        serial = f"LK{command[-2][-1]}"
+        return f"Device Model: LAKE SSD\nSerial Number: {serial}\nRotation Rate: Solid State Device\nSMART Health Status: OK\n"
+
+    source = Source(str(tmp_path), smartctl, privileged=True)
+    volume, *behind = linux_storage.disks(source)
+    assert (volume.name, volume.bus, volume.medium, volume.health) == ("sda", "raid", "ssd", "")
+    assert [(one.name, one.serial, one.medium, one.health) for one in behind] == [
+        ("0 megaraid,0", "LK0", "ssd", "good"), ("0 megaraid,1", "LK1", "ssd", "good"),
+    ]  # fmt: skip
+    assert "volume of a RAID controller" in limits(source)["health of sda"]
+    assert linux_storage.disks(Source(str(tmp_path), smartctl, privileged=False))[0].medium == ""
+
+
 def test_processors_are_counted_by_the_kernel(tmp_path: Path, source: Source) -> None:
     """Cores and threads of a package, clock and year from its name."""
     blocks = [CPU.format(n=n, core=n % 2) for n in range(4)]
     put(tmp_path, {"proc/cpuinfo": "\n".join(blocks)})
     (found,) = linux.processor_packages(source)
     assert (found.cores, found.threads, found.clock_mhz, found.year, found.maker) == (2, 4, 3600, 2018, "Intel")
+
+
+ARM = "processor\t: {n}\nCPU implementer\t: {maker}\nCPU part\t: {part}\n"
+
+
+def test_arm_processors_have_numbers_for_names(tmp_path: Path, source: Source) -> None:
+    """Core and maker come from the numbers of the core, packages and clock from /sys; the board's own lines are no processor."""
+    blocks = [ARM.format(n=n, maker="0x41", part="0xd08") for n in range(4)]
+    put(tmp_path, {"proc/cpuinfo": "\n".join(blocks) + "\nHardware\t: BCM2711\nModel\t\t: Lake Board 4\n",
+                   "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "1500000\n"})  # fmt: skip
+    (found,) = linux.processor_packages(source)
+    assert (found.model, found.maker, found.cores, found.threads, found.clock_mhz, found.year) == (
+        "Arm Cortex-A72", "Arm", 4, 4, 1500, 2015,
+    )  # fmt: skip
+    for n in (2, 3):
+        put(tmp_path, {f"sys/devices/system/cpu/cpu{n}/topology/physical_package_id": "1\n"})
+    assert [package.cores for package in linux.processor_packages(source)] == [2, 2]
+
+
+def test_loongsons_are_named_by_the_kernel(tmp_path: Path, source: Source) -> None:
+    """Keys that are written otherwise than on x86 are read as well."""
+    block = "processor\t\t: {n}\npackage\t\t\t: 0\ncore\t\t\t: {n}\nModel Name\t\t: Loongson-3A5000\n"
+    put(tmp_path, {"proc/cpuinfo": "system type\t\t: generic\n\n" + "\n".join(block.format(n=n) for n in range(4))})
+    (found,) = linux.processor_packages(source)
+    assert (found.model, found.cores, found.year) == ("Loongson-3A5000", 4, 2021)
+
+
+def test_a_board_with_a_device_tree(tmp_path: Path, source: Source) -> None:
+    """Without SMBIOS maker, model and serial come from the device tree."""
+    at = "proc/device-tree/"
+    put(tmp_path, {at + "model": "Lake Board 4 Model B\0", at + "compatible": "lake,4-b\0lake,soc\0",
+                   at + "serial-number": "10000000abcd\0"})  # fmt: skip
+    found = linux.machine(source)
+    assert (found.maker, found.model, found.serial) == ("lake", "Lake Board 4 Model B", "10000000abcd")
+    assert "machine" not in limits(source)
+
+
+def test_old_kernels_leave_the_tables_to_dmidecode(tmp_path: Path) -> None:
+    """Where /sys holds no tables, root has dmidecode read them; without it the reason is told."""
+    put(tmp_path, {"sys/class/dmi/id/sys_vendor": "Lake\n"})
+    page = "Handle 0x0001, DMI type 1, 27 bytes\nSystem Information\n\tProduct Name: Office 7\n\tSerial Number: LK-0007\n"
+    assert linux.machine(Source(str(tmp_path), lambda command: page, privileged=True)).serial == "LK-0007"
+    source = Source(str(tmp_path), nothing, privileged=True)
+    assert linux.machine(source).maker == "Lake" and "dmidecode" in limits(source)["serial numbers"]
 
 
 def test_without_root_the_machine_is_read_from_single_files(tmp_path: Path, source: Source) -> None:
@@ -203,15 +254,6 @@ def test_the_kernels_rules_are_a_firewall_when_they_refuse(tmp_path: Path, rules
     assert linux.security(Source(str(tmp_path), lambda command: rules, privileged=True)).firewall is guarded
 
 
-def record(kind: int, user: bytes, when: float) -> bytes:
-    """One entry of wtmp (utmp(5), x86-64)."""
-    data = bytearray(384)
-    struct.pack_into("<h", data, 0, kind)
-    data[44 : 44 + len(user)] = user
-    struct.pack_into("<i", data, 340, int(when))
-    return bytes(data)
-
-
 def test_restarts_nobody_asked_for(tmp_path: Path, source: Source) -> None:
     """A start without a shutdown before it is unexpected; those older than 30 days do not count."""
     now, day = time.time(), 86400
@@ -225,6 +267,45 @@ def test_restarts_nobody_asked_for(tmp_path: Path, source: Source) -> None:
 def test_without_a_record_restarts_are_unknown(tmp_path: Path, source: Source) -> None:
     """No wtmp: unknown, and said to be."""
     assert linux.stability(source).unexpected is None and "unexpected restarts" in limits(source)
+
+
+def test_restarts_in_the_database_that_follows_wtmp(tmp_path: Path, source: Source) -> None:
+    """Where wtmp is no more, a run of the system without its end in wtmpdb was cut off."""
+    now, day = int(time.time()), 86400
+    path = tmp_path / "var/lib/wtmpdb/wtmp.db"
+    path.parent.mkdir(parents=True)
+    with sqlite3.connect(path) as database:
+        database.execute("create table wtmp (ID integer primary key, Type integer, User text, Login integer, Logout integer)")
+        for kind, login, logout in ((1, now - 9 * day, now - 8 * day), (1, now - 8 * day, None), (3, now - 5 * day, None),
+                                    (1, now - 2 * day, None)):  # fmt: skip
+            row = (kind, "reboot", login * 1_000_000, logout and logout * 1_000_000)
+            database.execute("insert into wtmp (Type, User, Login, Logout) values (?, ?, ?, ?)", row)
+    found = linux.stability(source)
+    assert (found.starts, found.unexpected, found.last_unexpected) == (3, 1, now - 2 * day)
+
+
+def test_restarts_in_the_journal(tmp_path: Path) -> None:
+    """Where there is only the journal, a run that never reached shutdown.target was cut off."""
+    now, day = int(time.time()), 86400
+
+    def entry(boot: str, when: int, unit: str = "") -> str:
+        return json.dumps({"_BOOT_ID": boot, "__REALTIME_TIMESTAMP": f"{when}000000"} | ({"UNIT": unit} if unit else {}))
+
+    lines = [entry("a", now - 6 * day), entry("a", now - 5 * day), entry("a", now - 4 * day, "shutdown.target"),
+             entry("b", now - 3 * day), "not JSON", entry("c", now - day)]  # fmt: skip
+    (tmp_path / "var/log/journal").mkdir(parents=True)
+    put(tmp_path, {"sys/fs/pstore/dmesg-efi-1": "panic"})
+    os.utime(tmp_path / "sys/fs/pstore/dmesg-efi-1", (1, now - day + 30))
+    found = linux.stability(Source(str(tmp_path), lambda command: "\n".join(lines)))
+    assert (found.starts, found.unexpected, found.last_unexpected) == (3, 1, now - day)
+    assert "kernel crashed" in found.last_reason
+
+
+def test_a_rotated_wtmp_is_read_on(tmp_path: Path, source: Source) -> None:
+    """The first start of a fresh file is judged by the end of the file before it."""
+    now, day = time.time(), 86400
+    put(tmp_path, {"var/log/wtmp.1": record(2, b"reboot", now - 5 * day), "var/log/wtmp": record(2, b"reboot", now - day)})
+    assert linux.stability(source).unexpected == 1
 
 
 def test_network_cards(tmp_path: Path, source: Source) -> None:
@@ -242,7 +323,41 @@ def test_network_cards(tmp_path: Path, source: Source) -> None:
     eth, wlan = linux_devices.networks(source, lambda name: (0b101111, 0b1111))
     assert (eth.model, eth.driver, eth.bus, eth.medium) == ("Intel Corporation Ethernet I219-LM", "e1000e", "pci", "wired")
     assert (eth.limit_mbps, eth.partner_limit_mbps) == (1000, 100)
-    assert (wlan.medium, wlan.signal_dbm, wlan.signal_percent, wlan.limit_mbps) == ("wireless", -61, 50, None)
+    assert (wlan.medium, wlan.signal_dbm, wlan.signal_percent, wlan.limit_mbps) == ("wireless", -61, 78, None)
+
+
+def test_the_signal_of_drivers_that_fill_no_table(tmp_path: Path) -> None:
+    """Where /proc/net/wireless is empty, iw is asked about the interface that is up; without iw the reason is told."""
+    at = "sys/class/net/wlan0/"
+    put(tmp_path, {at + "ifindex": "3", at + "device/x": "", at + "phy80211/name": "", at + "operstate": "up\n"})
+    (found,) = linux_devices.networks(Source(str(tmp_path), lambda command: "Connected to x\n\tsignal: -61 dBm\n"))
+    assert (found.signal_dbm, found.signal_percent) == (-61, 78)
+    source = Source(str(tmp_path), nothing)
+    assert linux_devices.networks(source)[0].signal_dbm is None and "iw is not installed" in limits(source)["signal of wlan0"]
+
+
+def test_a_monitor_that_says_nothing_is_told(tmp_path: Path, source: Source) -> None:
+    """A monitor that is plugged in but sends no EDID stands among what could not be seen."""
+    put(tmp_path, {"sys/class/drm/card0-VGA-1/status": "connected\n", "sys/class/drm/card0-VGA-1/edid": b""})
+    assert linux_devices.monitors(source) == [] and "no EDID" in limits(source)["monitor VGA-1"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "connection", "port"),
+    [("hp:/net/HP_LaserJet?ip=10.1.1.5", "network", "10.1.1.5"), ("hp:/usb/HP_LaserJet?serial=X1", "usb", "hp"),
+     ("lpd://office@10.1.1.6/queue", "network", "10.1.1.6"), ("smb://lake/q", "shared", "lake"),
+     ("dnssd://Lake%20Laser._ipp._tcp.local/?uuid=1", "network", "Lake Laser._ipp._tcp.local"), ("http://[x", "network", "[x"),
+     ("implicitclass://office/", "network", "office"), ("///dev/null", "virtual", "///dev/null")],
+)  # fmt: skip
+def test_how_queues_are_attached(tmp_path: Path, uri: str, connection: str, port: str) -> None:
+    """CUPS' address of a queue tells how and where it prints; its model comes from the options."""
+
+    def cups(command: list[str]) -> str:
+        page = {"-v": f"device for q: {uri}\n", "-d": "no system default destination\n"}
+        return page.get(command[1], "copies=1 printer-make-and-model='Lake Laser 7' sides=one-sided\n")
+
+    (found,) = linux_devices.printers(Source(str(tmp_path), cups))
+    assert (found.connection, found.port, found.model) == (connection, port, "Lake Laser 7")
 
 
 def test_printers_of_cups_and_of_usb(tmp_path: Path) -> None:
@@ -288,6 +403,29 @@ def test_batteries(tmp_path: Path, source: Source) -> None:
     one, other = linux_devices.batteries(source)
     assert (one.design_mwh, one.full_mwh, one.health_percent, one.cycles) == (50000, 40000, 80, 312)
     assert (other.design_mwh, other.full_mwh, other.health_percent) == (45600, 34200, 75)
+
+
+def test_batteries_the_kernel_does_not_show_are_the_firmwares(tmp_path: Path) -> None:
+    """A battery that only the firmware describes is told as it was when new."""
+    page = "Handle 0x0029, DMI type 22, 26 bytes\nPortable Battery\n\tLocation: Bay\n\tManufacturer: SMP\n\tName: B1\n"
+    page += "\tChemistry: Lithium Ion\n\tDesign Capacity: 54000 mWh\n"
+    put(tmp_path, {"sys/class/dmi/id/sys_vendor": "Lake\n"})
+    (found,) = linux.batteries(Source(str(tmp_path), lambda command: page, privileged=True))
+    assert (found.name, found.maker, found.chemistry, found.design_mwh) == ("Bay", "SMP", "Li-ion", 54000)
+
+
+def test_antivirus_that_has_no_tool(tmp_path: Path, source: Source) -> None:
+    """A product below /opt guards the machine while one of its programs runs."""
+    (tmp_path / "opt/Bkav").mkdir(parents=True)
+    put(tmp_path, {"proc/77/cmdline": "/opt/Bkav/bin/guard\0-d\0", "proc/78/comm": "sh", "opt/CMC/readme": ""})
+    assert {found.name: found.enabled for found in linux.antivirus(source)} == {"Bkav": True, "CMC": False}
+
+
+def test_centos_stream_ends_with_its_own_date(tmp_path: Path, source: Source) -> None:
+    """The name tells a stream release from the one that came before it."""
+    put(tmp_path, {"etc/os-release": 'NAME="CentOS Stream"\nVERSION_ID="8"\nID=centos\n'})
+    end = linux.system(source).support_end
+    assert end is not None and time.gmtime(end)[:3] == (2024, 5, 31)
 
 
 def test_software_of_dpkg_and_of_rpm(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hardware import smart
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +65,10 @@ def test_the_machine_and_its_system() -> None:
         ("26100", "Enterprise", 1, (2027, 10, 12)),
         ("26100", "EnterpriseS", 1, (2029, 10, 9)),
         ("19044", "IoTEnterpriseS", 1, (2032, 1, 13)),
+        ("19044", "EnterpriseS", 1, (2027, 1, 12)),
+        ("26100", "IoTEnterpriseS", 1, (2034, 10, 10)),
+        ("26100", "ServerStandard", 3, (2034, 11, 14)),
+        ("25398", "ServerDatacenterACor", 3, (2025, 10, 24)),
         ("17763", "ServerStandard", 3, (2029, 1, 9)),
         ("7601", "Professional", 1, (2020, 1, 14)),
     ],
@@ -100,16 +107,6 @@ DRIVE = {"Index": 0, "Model": "LAKE HD500 ATA Device", "Size": "500107862016", "
          "MediaType": "Fixed hard disk media", "PNPDeviceID": "SCSI\\DISK&VEN_LAKE\\4&1&0"}  # fmt: skip
 PHYSICAL = {"DeviceId": "0", "FriendlyName": "LAKE HD500", "MediaType": 3, "BusType": 11, "HealthStatus": 0, "Size": 500107862016,
             "SpindleSpeed": 7200, "FirmwareVersion": "1.01"}  # fmt: skip
-
-
-def smart(*entries: tuple[int, int, int, int]) -> list[int]:
-    """The disk's table: (attribute, value, worst, raw)."""
-    data = bytearray(512)
-    for n, (attribute, value, worst, raw) in enumerate(entries):
-        at = 2 + 12 * n
-        data[at], data[at + 3], data[at + 4] = attribute, value, worst
-        data[at + 5 : at + 11] = raw.to_bytes(6, "little")
-    return list(data)
 
 
 def test_a_disk_with_its_smart_table() -> None:
@@ -266,6 +263,63 @@ def test_protection() -> None:
     ]
 
 
+def test_defender_tells_more_than_the_security_centre() -> None:
+    """Version and date of the signatures come from Defender itself; on a server it is the only one to tell."""
+    status = {"AMProductVersion": "4.18.1", "AntivirusEnabled": True, "RealTimeProtectionEnabled": True,
+              "AntivirusSignatureLastUpdated": "/Date(1795000000000)/", "DefenderSignaturesOutOfDate": False}  # fmt: skip
+    listed = {"displayName": "Windows Defender", "productState": 0x61100}
+    assert windows.antivirus(source(AntiVirusProduct=listed, MSFT_MpComputerStatus=status)) == [
+        ("Windows Defender", "4.18.1", True, True, 1795000000)
+    ]
+    assert [a.name for a in windows.antivirus(source(MSFT_MpComputerStatus=status))] == ["Microsoft Defender"]
+    aside = status | {"AntivirusEnabled": False}
+    assert windows.antivirus(source(MSFT_MpComputerStatus=aside)) == []
+    old = {key: value for key, value in status.items() if key != "DefenderSignaturesOutOfDate"} | {
+        "AntivirusSignatureLastUpdated": "/Date(1563753600000)/"
+    }
+    assert windows.antivirus(source(MSFT_MpComputerStatus=old))[0].current is False
+
+
+def test_products_that_register_nowhere_are_known_by_their_services() -> None:
+    """A Vietnamese product is found by where its service lies; one the security centre lists stands once."""
+    services = [
+        {"PathName": '"C:\\Program Files\\BkavPro\\BkavService.exe"', "State": "Running"},
+        {"PathName": "C:\\Program Files\\CMC\\CMC Internet Security\\CMCCore.exe", "State": "Stopped"},
+        {"PathName": "C:\\Program Files\\Kaspersky Lab\\avp.exe", "State": "Running"},
+        {"PathName": "C:\\Windows\\PresetService.exe", "State": "Running"},
+    ]
+    listed = {"displayName": "Kaspersky Endpoint Security", "productState": 0x41000}
+    found = windows.antivirus(source(AntiVirusProduct=listed, AntivirusServices=services))
+    assert [(a.name, a.enabled) for a in found] == [("Kaspersky Endpoint Security", True), ("Bkav", True), ("CMC", False)]
+
+
+def test_a_firewall_of_another_maker_stands_for_windows_own() -> None:
+    """A registered firewall that is on guards the machine while Windows' profiles are off."""
+    asked = source(MSFT_NetFirewallProfile={"Enabled": 0}, FirewallProduct={"displayName": "Lake Wall", "productState": 0x41010})
+    assert windows.security(asked)[:2] == (True, "Lake Wall")
+
+
+def test_a_machine_without_uefi_has_no_secure_boot() -> None:
+    """On a legacy BIOS secure boot is off, not unknown; the firmware's kind is told by a variable or a number."""
+    found = windows.security(source(SystemRegistry={"Firmware": None, "FirmwareType": 1, "SecureBoot": None}))
+    assert (found.uefi, found.secure_boot) == (False, False)
+    found = windows.security(source(SystemRegistry={"Firmware": "UEFI", "SecureBoot": 0}))
+    assert (found.uefi, found.secure_boot) == (True, False)
+
+
+def test_batteries_completed_by_the_firmware(tmp_path: Path) -> None:
+    """The driver tells what the battery holds now, the firmware what the driver left out."""
+    body = bytes((1, 2, 0, 3, 4, 6)) + struct.pack("<HHBBHHBBI", 5000, 11400, 0, 0, 0, 0, 0, 10, 0)
+    (tmp_path / "RSMB").write_bytes(bytes((22, len(body) + 4, 9, 0)) + body + b"Bay\0SMP\0LK7\0B1\0\0")
+    asked = Source(str(tmp_path), privileged=True, answers={
+        "BatteryStaticData": [{"InstanceName": "A", "DesignedCapacity": 50000}],
+        "BatteryFullChargedCapacity": [{"InstanceName": "A", "FullChargedCapacity": 40000}],
+    })  # fmt: skip
+    (found,) = windows.batteries(asked)
+    assert (found.maker, found.model, found.serial, found.chemistry) == ("SMP", "B1", "LK7", "Li-ion")
+    assert (found.full_mwh, found.health_percent) == (40000, 80)
+
+
 def test_what_only_an_administrator_may_see_is_unknown() -> None:
     """A class that refused is named with its reason; its facts are neither met nor failed."""
     asked = source(SystemRegistry={"Admin": False}, Errors={"Win32_Tpm": "Access denied"}, Win32_Tpm=[])
@@ -277,9 +331,6 @@ def test_what_only_an_administrator_may_see_is_unknown() -> None:
 def test_unexpected_restarts() -> None:
     """Events 41 and 6008 of one restart count once."""
 
-    def event(kind: int, when: str) -> dict[str, Any]:
-        return {"Id": kind, "Time": when}
-
     asked = source(Events=[event(6005, "2026-11-20T01:00:10Z"), event(41, "2026-11-20T01:00:05.1234567Z"),
                            event(6008, "2026-11-20T01:00:12Z"), event(6005, "2026-11-21T01:00:00Z")])  # fmt: skip
     found = windows.stability(asked)
@@ -287,10 +338,35 @@ def test_unexpected_restarts() -> None:
     assert windows.stability(source()).unexpected is None
 
 
+def event(kind: int, when: str = "2026-11-20T01:00:05Z", **more: Any) -> dict[str, Any]:
+    return {"Id": kind, "Time": when, **more}
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [(event(41, Bugcheck=0x9F, PowerButton=0), "error 0x9F"), (event(41, Bugcheck=0, PowerButton="133"), "power button"),
+     (event(41, Bugcheck=0, PowerButton=0), "power was lost"), (event(41), "power was lost"), (event(6008), "event 6008")],
+)  # fmt: skip
+def test_why_windows_restarted(told: dict[str, Any], reason: str) -> None:
+    """A crash, a held button and a lost line are told apart by what Kernel-Power wrote, whichever event came first."""
+    assert reason in windows.stability(source(Events=told)).last_reason
+    if told["Id"] == 41:
+        assert reason in windows.stability(source(Events=[told, event(6008), event(6008)])).last_reason
+
+
+def test_others_use_the_same_numbers_for_their_events() -> None:
+    """Only Kernel-Power's 41 and EventLog's 6005 and 6008 are starts and restarts."""
+    own = event(41, Provider="Microsoft-Windows-Kernel-Power"), event(6005, Provider="EventLog")
+    foreign = event(41, "2026-11-18T01:00:00Z", Provider="Lake Driver"), event(6008, "2026-11-18T01:00:00Z", Provider="Lake")
+    found = windows.stability(source(Events=[*own, *foreign]))
+    assert (found.starts, found.unexpected) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [("/Date(1563753600000)/", 1563753600), ("20190722000000.000000+000", 1563753600), ("20190722070000.000000+420", 1563753600),
      ("2019-07-22T00:00:00.1234567Z", 1563753600), ("7/22/2019", 1563753600), ({"DateTime": "x"}, None),
+     ({"value": "/Date(1563753600000)/", "DisplayHint": 2, "DateTime": "Thứ Hai, 22 Tháng Bảy 2019"}, 1563753600),
      ("", None), (None, None), ("never", None), ("20191399000000.000000+000", None)],
 )  # fmt: skip
 def test_dates_in_all_their_forms(value: Any, seconds: int | None) -> None:
@@ -308,6 +384,38 @@ def test_powershell_that_answers_nonsense_is_unreadable() -> None:
         "C": [],
         "D": [],
     }
+
+
+def test_lists_that_powershell_wraps_are_unwrapped() -> None:
+    """PowerShell 5 may write a list as an object that counts it."""
+    assert cim.parsed('{"A": {"value": [{"x": 1}, {"x": 2}], "Count": 2}, "B": {"value": {}, "Count": 0}}') == {
+        "A": [{"x": 1}, {"x": 2}],
+        "B": [],
+    }
+
+
+def test_the_signal_windows_11_keeps_to_itself_is_named() -> None:
+    """A wireless card that is connected and tells no signal says why."""
+    asked = source(MSFT_NetAdapter={"Name": "Wi-Fi", "InterfaceIndex": 9, "NdisPhysicalMedium": 9, "MediaConnectState": 1})
+    assert windows.networks(asked)[0].signal_dbm is None and "location service" in limits(asked)["signal of Wi-Fi"]
+
+
+def test_software_is_asked_for_only_when_wanted() -> None:
+    """The look at the hardware asks for no programs; the list of them takes a call of its own."""
+    calls = []
+
+    def run(command: list[str]) -> str:
+        calls.append(base64.b64decode(command[-1]).decode("utf-16-le"))
+        return json.dumps({"Software": {"Name": "Lake Office", "Date": "20240102"}} if "Uninstall" in calls[-1] else {"X": []})
+
+    asked = Source(run=run)
+    assert windows.software(asked)[0][:4] == ("Lake Office", "", "", "2024-01-02")
+    assert ["Uninstall" in call for call in calls] == [False, True]
+
+
+def test_the_script_fits_a_command_line() -> None:
+    """Windows takes command lines of at most 32,767 characters."""
+    assert len(base64.b64encode(cim.script().encode("utf-16-le"))) < 32_000
 
 
 def test_the_script_asks_for_every_class() -> None:
@@ -331,11 +439,16 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
     max_leaves=4,
 )
-properties = sorted({word for _, words in cim.CLASSES.values() for word in words.split()})
+properties = sorted({word for _, words in cim.CLASSES.values() for word in words.split()} | {
+    "Id", "Time", "Provider", "Bugcheck", "PowerButton", "PathName", "State", "EditionID", "UBR", "Firmware", "FirmwareType",
+})  # fmt: skip
 instance = st.dictionaries(st.sampled_from(properties), values, max_size=12)
 
 
-@given(st.dictionaries(st.sampled_from(sorted(cim.CLASSES)), st.lists(instance, max_size=2), max_size=6))
+asked_for = st.sampled_from([*sorted(cim.CLASSES), "Events", "AntivirusServices", "SystemRegistry"])
+
+
+@given(st.dictionaries(asked_for, st.lists(instance, max_size=2), max_size=6))
 def test_whatever_the_answers_the_look_ends_well(answers: Given) -> None:
     """Properties of any type spoil at most their own fact, never the inventory."""
     asked = Source(answers=answers, privileged=True)

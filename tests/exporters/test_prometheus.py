@@ -195,7 +195,7 @@ def test_units_have_info_counts_and_further_numbers() -> None:
 
 def test_what_a_unit_is_told_stays_until_told_anew(pages: Pages) -> None:
     """Links and whatever else is worked out for a unit stand on its page at once, without times, over its cycles."""
-    link = (("device", "sw1"), ("interface", "eth0"), ("remote_device", "pc\"1"), ("remote_interface", ""), ("protocol", "lldp"))
+    link = (("device", "sw1"), ("interface", "eth0"), ("remote_device", 'pc"1'), ("remote_interface", ""), ("protocol", "lldp"))
     found = key("link_info", device="sw1", interface="eth0", remote_device='pc"1', remote_interface="", protocol="lldp")
     pages.tell("xa-0", [(Series("haidang_link_info", link), 1), (Series("haidang_port_machines", link[:2]), 3)])
     assert of(pages)[found] == (1, None)

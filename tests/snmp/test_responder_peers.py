@@ -67,9 +67,7 @@ def agent() -> Iterator[Served]:
     users = []
     for auth, priv in PAIRS:
         known = user_of(auth, priv)
-        users.append(
-            UserAccess(User(known.name.encode(), auth, known.auth_secret.encode(), priv, known.priv_secret.encode()))
-        )
+        users.append(UserAccess(User(known.name.encode(), auth, known.auth_secret.encode(), priv, known.priv_secret.encode())))
     engine = Engine(engine_id(32473, b"served"), 3, steady() - 1000)
     responder = Responder(build(), [CommunityAccess(b"public"), CommunityAccess(b"far", ["10.0.0.0/8"])], users, engine)
     with served(responder.answer) as port:
