@@ -24,7 +24,8 @@ setup: .venv/installed
 		{ echo "Python 3.11 or later is needed; $(PYTHON) is $$($(PYTHON) -V). Name another: make setup PYTHON=python3.11"; exit 1; }
 	@[ -x $(BIN)/python ] && $(BIN)/python -c '' || $(PYTHON) -m venv --clear .venv
 	@echo "Installing Python packages into .venv" >&2
-	@$(BIN)/pip --disable-pip-version-check install --quiet --root-user-action=ignore -e '.[test]'
+# compat: a path, as an installed package has it, and no finder, which takes 20 ms and 0.7 MB of every process
+	@$(BIN)/pip --disable-pip-version-check install --quiet --root-user-action=ignore --config-settings editable_mode=compat -e '.[test]'
 	@touch $@
 
 demo: setup
