@@ -121,6 +121,11 @@ class Push:
             times.append(self._send_at)
         return min(times, default=float("inf"))
 
+    @property
+    def answers(self) -> bool:
+        """Has the collector acknowledged the last report it was sent?"""
+        return self._sure
+
     # -- making reports
 
     def work(self, now: float) -> None:

@@ -15,7 +15,7 @@ from snmp.engine import steady
 from snmp.responder import Responder
 from snmp.tree import Group, LiveTree
 
-from . import __version__, enrolment, state
+from . import __version__, enrolment, lifeline, state, versions
 from .enrolment import Enrolment
 from .errands import Errand, Errands
 from .errors import AgentError, StateError
@@ -54,6 +54,14 @@ def source() -> ModuleType:
 def say(message: str) -> None:
     """A line for the journal."""
     print(f"haidang-agent: {message}", file=sys.stderr, flush=True)
+
+
+def _probation() -> versions.Probation | None:
+    try:
+        return versions.probation(steady())
+    except StateError as error:
+        say(str(error))
+        return None
 
 
 class Endpoint:
@@ -145,6 +153,8 @@ class Service:
         self._errands = Errands(self._listed(), say)
         self._ending = self._again = False
         self._noted = 0.0
+        self._lifeline: lifeline.Lifeline | None = None
+        self._probation = _probation()
         self._groups = self._machine.groups()
         state.prepare(settings.state)
         self.endpoints: list[Endpoint] = []
@@ -233,6 +243,7 @@ class Service:
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
+        self._lifeline = lifeline.held()
         say(f"{__version__} {', '.join(self._doings())}")
         try:
             # The first child waits until those who waited for the start have their answers.
@@ -253,6 +264,7 @@ class Service:
                         one.serve(self._responder)
             # systemd lets nobody log in from the moment it takes the machine down
             going_down = os.path.exists("/run/nologin") or os.path.exists("/run/systemd/shutdown/scheduled")
+            going_down = going_down or (self._lifeline is not None and self._lifeline.going_down)
             for push in () if self._again else self._pushes:
                 push.farewell(going_down)
         finally:
@@ -284,6 +296,7 @@ class Service:
         self._machine.look()
         self._errands.tick(now)
         self._note(now)
+        self._prove(now)
         if _stamp(self._settings.state) != self._enrolled:
             self._ending = self._again = True
 
@@ -296,6 +309,14 @@ class Service:
                 state.write(os.path.join(self._settings.state, state.REPORTS), f"[{told}]\n".encode(), lasting=False)
             except StateError as error:
                 say(str(error))
+
+    def _prove(self, now: float) -> None:
+        """A version that was sent has to show that it works."""
+        try:
+            if self._probation is not None and self._probation.over(now, any(push.answers for push in self._pushes)):
+                self._probation = None
+        except StateError as error:
+            say(str(error))
 
     def _inventory_ended(self, status: int | None) -> None:
         if status:
@@ -315,6 +336,9 @@ class Service:
             say(f"asking the collector ended with status {status}")
         elif status == 0:
             self._load_inventory(self._responder)
+            if version := versions.waiting():
+                say(f"makes way for {version}")
+                self._ending = True
 
     def _load_inventory(self, responder: Responder) -> None:
         rows = []

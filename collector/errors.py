@@ -25,3 +25,7 @@ class ReceiveError(CollectorError):
 
 class AgentError(CollectorError):
     """An agent that may not enrol or ask, or a command about agents that cannot be carried out."""
+
+
+class ReleaseError(CollectorError):
+    """A release of the agent, or a key to sign it with, that cannot be used."""

@@ -24,6 +24,7 @@ from config.errors import ConfigError
 from config.settings import Settings
 from config.tables import duration, suggest
 
+from . import release
 from .columns import aligned
 from .sentence import counted
 
@@ -65,6 +66,7 @@ def add_parser(subparsers: Any) -> None:
         chosen.add_argument("names", nargs="*", metavar="DEVICE", help="a device's id, as `list` shows it")
         chosen.add_argument("--unit", default="", metavar="U", help="all agents of this unit")
         chosen.add_argument("--dry-run", action="store_true", help="say which, and change nothing")
+    release.add_parser(commands)
 
 
 def run(func: Callable[[Agents, Settings, argparse.Namespace], Iterator[str]], args: argparse.Namespace) -> int:
