@@ -16,14 +16,14 @@ from typing import NamedTuple
 
 from snmp.ciphers import cipher_factory
 from snmp.engine import steady
-from snmp.errors import SnmpError
+from snmp.errors import SnmpError, StatusError
 from snmp.message import VarBind
 from snmp.notify import RETRY, InformSession
 from snmp.usm import User
 
 from . import settings
 from .errors import StateError
-from .report import CHANGE, DAILY, INTERVAL, SHUTDOWN, START, STOPPED, Memory, Part, bodies, notification
+from .report import CHANGE, DAILY, ENDINGS, INTERVAL, START, Memory, Part, bodies, boot_mark, notification
 from .spool import Spool
 
 FULL_EVERY = 86400.0
@@ -33,12 +33,16 @@ PACE = 256_000 / 8
 """Octets a second, so that a week's reports leave a weak line to others."""
 WINDOW = 8
 TIMEOUT = 2.0
-_TRIES = 4
-PROBE = 5.0
+LONGEST = 16.0
+"""Seconds between two tries at most; the first waits `TIMEOUT`, each further one twice as long."""
+PATIENCE = 30.0
+"""Seconds without any acknowledgement after which a collector counts as silent."""
+PROBE = 3.0
 """Seconds between two small questions to a collector that is silent."""
 REFUSED = 60.0
 """Seconds until a collector that refuses us is tried again."""
-_FAREWELL = 2.0
+_FAREWELL, _HURRY = 2.0, 0.5
+"""Seconds a farewell may take, and between its tries."""
 _JITTER = 0.1
 _HEADERS = 28
 
@@ -54,7 +58,7 @@ class Push:
     """Reports to one collector. `rows` gives every object as it is now, `uptime` sysUpTime, `say` takes a line for the journal.
 
     `boots` counts the agent's starts, safely on disk: with it the names of parts rise for ever, whatever happens to the spool.
-    Raises StateError for a spool that cannot be used.
+    `clock` is steady, `wall` gives Unix seconds. Raises StateError for a spool that cannot be used.
     """
 
     def __init__(
@@ -68,8 +72,13 @@ class Push:
         uptime: Callable[[], int],
         say: Callable[[str], None],
         noted: str = "",
+        clock: Callable[[], float] = steady,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.options = options
+        self._clock = clock
+        self._wall = wall
+        self._boot = boot_mark()
         self._engine_id = engine_id
         self._enterprise = enterprise
         self._rows = rows
@@ -81,12 +90,12 @@ class Push:
         self._user = User(user.name.encode(), user.auth, user.auth_secret.encode(), user.priv, user.priv_secret.encode())
         self._ciphers = cipher_factory("libcrypto")
         self._next = boots << 32 | 1
-        self._memory = Memory()
+        self._memory = Memory(enterprise)
         self._base: list[int] = []
         self._present: list[int] = []
         self._flight: dict[int, Sent] = {}
         self._unsaved: dict[int, Part] = {}
-        self._trouble = ""
+        self._troubles = {"spool": "", "collector": ""}
         self._acknowledged_at = 0
         self._day = self._octets = self._octets_before = 0
         figures = r', "acknowledged": (\d+), "day": (\d+), .*?_today": (\d+), .*?: (\d+)'
@@ -97,9 +106,9 @@ class Push:
         self._silent_since: float | None = None
         self._receiver = b""
         self._ending = False
-        now = steady()
+        now = clock()
         self._full_at = self._look_at = self._report_at = now
-        self._send_at = now
+        self._send_at = self._heard = now
         self.sock = socket.socket(socket.AF_INET6 if ":" in options.to[0] else socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.setblocking(False)
         self._session = self._new_session()
@@ -136,10 +145,10 @@ class Push:
                 self.report(START if first else DAILY if now >= self._full_at else INTERVAL, now)
             elif now >= self._look_at:
                 self._look_at = now + LOOK
-                if self._memory.noteworthy(self._rows()):
-                    self.report(CHANGE, now)
+                if reason := self._memory.noteworthy(self._rows()):
+                    self.report(reason, now)
         for sequence, sent in list(self._flight.items()):
-            if now >= sent.due:
+            if now >= sent.due and sequence in self._flight:
                 self._repeat(sequence, sent, now)
         self._send(now)
 
@@ -160,38 +169,41 @@ class Push:
         sequences = list(range(self._next, self._next + len(found)))
         self._next += len(found)
         base = sequences[0] if full else self._base[0]
-        interval = 0 if reason in (SHUTDOWN, STOPPED) else self.options.interval_seconds
+        ends = reason in ENDINGS
+        interval = 0 if ends else self.options.interval_seconds
         trouble, self._unsaved = "", {}
+        when, clock, uptime = int(self._wall()), int(self._clock()), self._uptime()
         for n, (sequence, body) in enumerate(zip(sequences, found, strict=True), 1):
-            part = Part(base, n, len(found), int(time.time()), self._uptime(), interval, reason, body)
+            part = Part(base, n, len(found), when, uptime, interval, reason, self._boot, clock, body)
             try:
-                self.spool.put(sequence, part.pack(), full or reason in (SHUTDOWN, STOPPED))
+                self.spool.put(sequence, part.pack(), full or ends)
             except StateError as error:
                 trouble, self._unsaved[sequence] = str(error), part
-        self._tell(trouble)
+        self._tell("spool", trouble)
         if full:
             self._base = sequences
         self._present = sorted({*self._base, *sequences})
 
-    def farewell(self, going_down: bool, patience: float = _FAREWELL) -> None:
-        """Say goodbye (the machine is going down, or the agent alone is), and wait a little for the acknowledgement.
+    def farewell(self, reason: int, patience: float = _FAREWELL) -> None:
+        """Say goodbye (`reason`: one of report.ENDINGS), and wait a little for the acknowledgement.
 
         Without one it is sent at the next start.
         """
         if not self._base:
             return
         self._ending = True
-        self._keep([], SHUTDOWN if going_down else STOPPED, False)
+        self._keep([], reason, False)
         last = self._present[-1]
         self._flight.clear()
         self._present = [last]
-        end = steady() + patience
+        now = self._clock()
+        self._send_at, end = now, now + patience
         self.sock.setblocking(True)
-        self._send(steady())
-        while self._waits(last) and (now := steady()) < end:
+        self._send(now)
+        while self._waits(last) and (now := self._clock()) < end:
             self.sock.settimeout(max(0.01, min(self.due, end) - now))
             self.serve()
-            self.work(steady())
+            self.work(self._clock())
         self.close()
 
     def close(self) -> None:
@@ -220,13 +232,17 @@ class Push:
             self._transmit(sequence, now, 1)
 
     def _transmit(self, sequence: int, now: float, tries: int) -> None:
-        wait = PROBE if self._silent_since is not None else TIMEOUT * (1 << tries - 1)
+        if not self._flight:
+            self._heard = now  # patience is for what is under way, not for a quiet hour
+        wait = PROBE if self._silent_since is not None else min(TIMEOUT * (1 << tries - 1), LONGEST)
+        if self._ending:
+            wait = _HURRY
         self._flight[sequence] = Sent(now + wait, tries)
         try:
             part = self._unsaved[sequence] if sequence in self._unsaved else Part.unpack(self.spool.get(sequence))
             waiting = self.spool.oldest()
             oldest = min(sequence if waiting is None else waiting, min(self._unsaved, default=sequence))
-            told = notification(part, sequence, oldest, self._enterprise)
+            told = notification(part, sequence, oldest, self._enterprise, part.age(self._boot, self._clock(), self._wall()))
             datagram = self._session.request(sequence & 0x7FFFFFFF, told, now)
         except (StateError, SnmpError, struct.error) as error:
             self._say(f"a report is given up: {error}")
@@ -237,16 +253,16 @@ class Push:
         try:
             self.sock.sendto(datagram, self.options.to)
         except OSError as error:
-            self._tell(f"{self._place}: {error.strerror}")
+            self._tell("collector", f"{self._place}: {error.strerror}")
 
     def _repeat(self, sequence: int, sent: Sent, now: float) -> None:
-        if self._silent_since is None and sent.tries < _TRIES:
+        if self._silent_since is None and now - self._heard < PATIENCE:
             self._transmit(sequence, now, sent.tries + 1)
             return
         # A silent collector is asked with the few octets of engine discovery until it answers.
         if self._silent_since is None:
             self._silent_since = now
-            self._tell(f"{self._place} does not answer; reports are kept until it does")
+            self._tell("collector", f"{self._place} does not answer; reports are kept until it does")
         self._quieten()
 
     def _quieten(self) -> None:
@@ -261,7 +277,7 @@ class Push:
                 data, address = self.sock.recvfrom(65535)
                 if address[:2] == self.options.to:
                     self._count(len(data))
-                    self._take(data, steady())
+                    self._take(data, self._clock())
                 if self.sock.gettimeout() != 0.0:
                     return
         except OSError:
@@ -270,8 +286,13 @@ class Push:
     def _take(self, data: bytes, now: float) -> None:
         try:
             answer = self._session.receive(data, now)
+        except StatusError as error:
+            for sequence in [one for one in self._flight if one & 0x7FFFFFFF == error.request_id]:
+                self._say(f"{self._place} cannot use a report, which is given up: {error}")
+                self._answered(sequence, now)
+            return
         except SnmpError as error:
-            self._tell(f"{self._place} refuses our reports: {error}")
+            self._tell("collector", f"{self._place} refuses our reports: {error}")
             self._silent_since = self._silent_since or now
             self._quieten()
             self._send_at = now + REFUSED
@@ -290,8 +311,9 @@ class Push:
 
     def _answered(self, sequence: int, now: float) -> None:
         self._acknowledged(sequence)
-        self._acknowledged_at = int(time.time())
+        self._acknowledged_at = int(self._wall())
         self._sure = True
+        self._heard = now
         silent, self._silent_since = self._silent_since, None
         if self._receiver not in (b"", self._session.receiver):
             self._full_at = self._report_at = now  # another collector, which has not heard what the others differ from
@@ -300,8 +322,7 @@ class Push:
             self._say(f"{self._place} answers again; {len(self.spool)} parts of reports wait")
             if now - silent > TIMEOUT and not self._ending:
                 self.report(CHANGE, now)
-        if not self._unsaved:
-            self._tell("")
+        self._tell("collector", "")
         self._send(now)
 
     def _acknowledged(self, sequence: int) -> None:
@@ -313,7 +334,7 @@ class Push:
 
     def _count(self, octets: int) -> None:
         """Octets on the line, IP and UDP headers included, by the day."""
-        day = int(time.time() // FULL_EVERY)
+        day = int(self._wall() // FULL_EVERY)
         if day != self._day:
             self._octets_before = self._octets if day == self._day + 1 else 0
             self._day, self._octets = day, 0
@@ -326,7 +347,8 @@ class Push:
             "spool_octets": self.spool.size, "given_up": self.spool.dropped,
             "octets_today": self._octets, "octets_yesterday": self._octets_before,
         }  # fmt: skip
-        trouble = "".join(letter if letter.isprintable() and letter not in '"\\' else " " for letter in self._trouble)
+        said = "; ".join(filter(None, self._troubles.values()))
+        trouble = "".join(letter if letter.isprintable() and letter not in '"\\' else " " for letter in said)
         figures = ", ".join(f'"{key}": {value}' for key, value in numbers.items())
         return f'{{"to": "{self._to}", {figures}, "trouble": "{trouble}"}}'
 
@@ -338,7 +360,7 @@ class Push:
     def _place(self) -> str:
         return f"the collector at {self._to}"
 
-    def _tell(self, trouble: str) -> None:
-        if trouble and trouble != self._trouble:
+    def _tell(self, what: str, trouble: str) -> None:
+        if trouble and trouble != self._troubles[what]:
             self._say(trouble)
-        self._trouble = trouble
+        self._troubles[what] = trouble

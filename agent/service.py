@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from snmp.access import CommunityAccess
 from snmp.engine import steady
 from snmp.responder import Responder
+from snmp.sockets import ANCILLARY, from_asked, note_asked
 from snmp.tree import Group, LiveTree
 
 from . import __version__, enrolment, lifeline, state, versions
@@ -36,8 +37,6 @@ NOTE_EVERY, FIRST_NOTE = 60.0, 5.0
 """Seconds between two notes of how reports fare, and from the start to the first."""
 _CHILD_TICK = 0.2
 _RECEIVE = 65535
-_IP_PKTINFO = 8
-"""linux/in.h; Python names it from 3.14 on."""
 
 
 def source() -> ModuleType:
@@ -73,14 +72,10 @@ class Endpoint:
         """Raises AgentError."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_DGRAM)
-        self._everywhere = sys.platform == "linux" and host in ("0.0.0.0", "::")
         try:
             if family == socket.AF_INET6:
                 self.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            if self._everywhere and family == socket.AF_INET6:
-                self.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-            elif self._everywhere:
-                self.sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+            self._everywhere = note_asked(self.sock, host)
             self.sock.bind((host, port))
         except OSError as error:
             self.sock.close()
@@ -111,18 +106,10 @@ class Endpoint:
             return
 
     def _serve_asked(self, responder: Responder) -> None:
-        data, ancillary, _, address = self.sock.recvmsg(_RECEIVE, 256)
+        data, ancillary, _, address = self.sock.recvmsg(_RECEIVE, ANCILLARY)
         answer = responder.answer(data, address)
-        if answer is None:
-            return
-        ours = []
-        for level, kind, info in ancillary:
-            if level == socket.IPPROTO_IP and kind == _IP_PKTINFO and len(info) >= 12:
-                # struct in_pktinfo: leave the way to the routing table, keep the address.
-                ours.append((level, kind, bytes(4) + info[4:8] + bytes(4)))
-            elif level == socket.IPPROTO_IPV6 and len(info) >= 20:
-                ours.append((level, socket.IPV6_PKTINFO, info[:20]))
-        self.sock.sendmsg([answer], ours, 0, address)
+        if answer is not None:
+            self.sock.sendmsg([answer], from_asked(ancillary), 0, address)
 
 
 def _stamp(directory: str) -> int:
@@ -262,11 +249,12 @@ class Service:
                 for one in heard:
                     if one in ready:
                         one.serve(self._responder)
-            # systemd lets nobody log in from the moment it takes the machine down
-            going_down = os.path.exists("/run/nologin") or os.path.exists("/run/systemd/shutdown/scheduled")
-            going_down = going_down or (self._lifeline is not None and self._lifeline.going_down)
-            for push in () if self._again else self._pushes:
-                push.farewell(going_down)
+            if self._pushes and not self._again:
+                from .ending import reason
+
+                why = reason(self._lifeline is not None and self._lifeline.going_down)
+                for push in self._pushes:
+                    push.farewell(why)
         finally:
             signal.set_wakeup_fd(-1)
             waker.close()

@@ -340,7 +340,9 @@ def _collector(found: Any) -> tuple[str, int]:
         host, port = _address(found, RECEIVE_PORT)
     except ValueError:
         raise _wrong(found, 'a collector\'s address and port, such as "10.1.2.3:9162" or "[fd00::1]:9162"') from None
-    return ("127.0.0.1" if host == "localhost" else host), port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # as the system writes it, so that who answers can be compared
+    return "127.0.0.1" if host == "localhost" else socket.inet_ntop(family, socket.inet_pton(family, host)), port
 
 
 def _address(found: Any, otherwise: int = PORT) -> tuple[str, int]:

@@ -285,7 +285,9 @@ REPORT = Group(19, "hdReport", "report", "", "What a pushed report says of itsel
     _number(5, "parts", "", "", "Parts of this report."),
     _time(6, "time", "", "When the agent observed what this report holds."),
     _number(7, "interval", "", "", "Seconds between two reports; 0 when the agent ends."),
-    _choice(8, "reason", "start daily interval change shutdown stopped", "", "Why the agent reports now."),
+    _choice(8, "reason", "start daily interval change shutdown stopped threshold outage", "",
+            "Why the agent reports now; outage: the machine is going down for want of mains power."),
+    _number(9, "age", "seconds", "", "How long ago that was when it was sent, by a clock nobody sets; 4294967295: unknown."),
 ))  # fmt: skip
 """The first varbinds of every report, in this order; the objects that changed follow, those that are gone as noSuchInstance."""
 

@@ -132,8 +132,8 @@ class Running:
             self.reporters = Reporters(found, profiles, agents, self.service.sinks, self._admit)
 
     def _timed(self, device: Device) -> bool:
-        if device.id in self._reporting:
-            return self.settings.web.timestamps and self.settings.agents.interval < SELDOM
+        if device.id in self._reporting:  # their values are said again in time
+            return self.settings.web.timestamps
         known = self.settings.units.get(device.unit)
         return self.settings.web.timestamps and (known is None or known.interval < SELDOM)
 

@@ -24,7 +24,7 @@ class Unreachable(SnmpError):
 class StatusError(SnmpError):
     """The agent answered with an error-status other than noError (RFC 3416 section 3).
 
-    `status` is the number, `index` the 1-based varbind it complains of, 0 when none.
+    `status` is the number, `index` the 1-based varbind it complains of, 0 when none; `request_id` is what was refused.
     """
 
     NAMES = (
@@ -33,9 +33,10 @@ class StatusError(SnmpError):
         "undoFailed", "authorizationError", "notWritable", "inconsistentName",
     )  # fmt: skip
 
-    def __init__(self, status: int, index: int = 0) -> None:
+    def __init__(self, status: int, index: int = 0, request_id: int = 0) -> None:
         self.status = status
         self.index = index
+        self.request_id = request_id
         name = self.NAMES[status] if 0 <= status < len(self.NAMES) else f"error-status {status}"
         super().__init__(f"{name} at varbind {index}" if index else name)
 

@@ -263,7 +263,7 @@ class InformSession:
         del self._outstanding[key]
         self._retries = 0
         if pdu.error_status:
-            raise StatusError(pdu.error_status, pdu.error_index)
+            raise StatusError(pdu.error_status, pdu.error_index, pdu.request_id)
         return pdu.request_id
 
     def _reported(self, opened: v3.Message, pdu: Pdu, user: User, now: float) -> Retry | None:

@@ -75,6 +75,15 @@ class Receiver:
             self.stats.count("snmpInASNParseErrs")
         return None, None
 
+    def refuse(self, data: bytes, source: Source) -> bytes | None:
+        """What to answer instead of the acknowledgement of an authentic v3 inform that nobody can use: a Response with genErr."""
+        authority, now = self._authority, self.clock()
+        request = authority.open(data, source, now) if authority is not None else None
+        if authority is None or not isinstance(request, Request):
+            return None
+        pdu = request.pdu._replace(type=message.RESPONSE, error_status=message.GEN_ERR, error_index=0)
+        return authority.seal(request, message.encode_pdu(pdu), now)
+
     def _receive_community(
         self, data: bytes, source: Source, version: int, start: int, pos: int, end: int
     ) -> tuple[Notification | None, bytes | None]:

@@ -12,18 +12,19 @@ _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _MSG_ERRQUEUE = 0x2000
 _SO_RCVBUFFORCE = 33
 """Beyond net.core.rmem_max; needs CAP_NET_ADMIN."""
+_IP_PKTINFO = 8
+"""linux/in.h; Python names it from 3.14 on."""
+
+Ancillary = list[tuple[int, int, bytes]]
+ANCILLARY = 256
+"""Octets of room for it."""
 
 
 def open_socket(family: int) -> socket.socket:
     """A non-blocking socket on a free port of every address; ICMP errors are queued where the system can; raises OSError."""
     sock = socket.socket(family, socket.SOCK_DGRAM)
     sock.setblocking(False)
-    for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF) if sys.platform == "linux" else (socket.SO_RCVBUF,):
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
-            break
-        except OSError:
-            continue
+    widen(sock)
     if sys.platform == "linux":
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
@@ -31,6 +32,40 @@ def open_socket(family: int) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
     sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
     return sock
+
+
+def widen(sock: socket.socket) -> None:
+    """Room for bursts of datagrams, as much as the system allows."""
+    for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF) if sys.platform == "linux" else (socket.SO_RCVBUF,):
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
+            break
+        except OSError:
+            continue
+
+
+def note_asked(sock: socket.socket, host: str) -> bool:
+    """Have `recvmsg` tell which of our addresses a datagram came to, where the socket is for all of them; False: no need, or no
+    way. Who has asked one address takes no answer from another."""
+    if sys.platform != "linux" or host not in ("0.0.0.0", "::"):
+        return False
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+    return True
+
+
+def from_asked(ancillary: Iterable[tuple[int, int, bytes]]) -> Ancillary:
+    """What `sendmsg` takes to answer from the address that was asked."""
+    ours: Ancillary = []
+    for level, kind, info in ancillary:
+        if level == socket.IPPROTO_IP and kind == _IP_PKTINFO and len(info) >= 12:
+            # struct in_pktinfo: leave the way to the routing table, keep the address
+            ours.append((level, kind, bytes(4) + info[4:8] + bytes(4)))
+        elif level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO and len(info) >= 20:
+            ours.append((level, kind, info[:20]))
+    return ours
 
 
 def queued_errors(sock: socket.socket) -> Iterator[tuple[int, bytes, tuple[str, int]]]:

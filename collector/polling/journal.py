@@ -1,4 +1,4 @@
-"""Reports that agents sent, safe on disk before they are acknowledged, each once (SQLite; one writer, any thread)."""
+"""Reports that agents sent, safe on disk before they are acknowledged, each once (SQLite; one thread at a time)."""
 
 from __future__ import annotations
 
@@ -16,26 +16,38 @@ from snmp.oid import OID
 
 from ..errors import ReceiveError
 
+TOLERATED = 10.0
+"""Seconds an agent's clock may be wrong before our own is taken instead."""
+_UNKNOWN_AGE = 0xFFFFFFFF
 _LARGEST = 2**63 - 1
+_PARTS, _INTERVAL = 1000, 86400
 _GRACE = 30
-_SCHEMA = """
+_BACK = 60.0
+"""Seconds by which an observation must be newer, while its name is older, to tell that an agent's names went back."""
+_VERSION = 1
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS agent (
-    id INTEGER PRIMARY KEY, device TEXT NOT NULL, engine BLOB NOT NULL, floor INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (device, engine));
+    id INTEGER PRIMARY KEY, device TEXT NOT NULL, engine BLOB NOT NULL, floor INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS agent_engine ON agent (device, engine);
 CREATE TABLE IF NOT EXISTS report (
-    id INTEGER PRIMARY KEY, agent INTEGER NOT NULL, sequence INTEGER NOT NULL, base INTEGER NOT NULL, oldest INTEGER NOT NULL,
-    part INTEGER NOT NULL, parts INTEGER NOT NULL, time INTEGER NOT NULL, interval INTEGER NOT NULL, reason INTEGER NOT NULL,
-    uptime INTEGER NOT NULL, address TEXT NOT NULL, received REAL NOT NULL, late INTEGER NOT NULL, body BLOB NOT NULL,
-    UNIQUE (agent, sequence));
+    id INTEGER PRIMARY KEY AUTOINCREMENT, agent INTEGER NOT NULL, sequence INTEGER NOT NULL, base INTEGER NOT NULL,
+    oldest INTEGER NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL, time REAL NOT NULL, ahead REAL NOT NULL,
+    interval INTEGER NOT NULL, reason INTEGER NOT NULL, uptime INTEGER NOT NULL, address TEXT NOT NULL, received REAL NOT NULL,
+    late INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (agent, sequence));
+CREATE INDEX IF NOT EXISTS report_late ON report (id) WHERE late = 1;
+CREATE INDEX IF NOT EXISTS report_agent_late ON report (agent, sequence) WHERE late = 1;
+PRAGMA user_version = {_VERSION};
 """
-_COLUMNS = "sequence, base, oldest, part, parts, time, interval, reason, uptime, address, received, late, body"
+_COLUMNS = "sequence, base, oldest, part, parts, time, ahead, interval, reason, uptime, address, received, late, body"
+_INSERT = f"INSERT OR IGNORE INTO report (agent, {_COLUMNS}) VALUES (?{', ?' * 14})"
 
 
 class Report(NamedTuple):
-    """One part of an agent's report (HAIDANG-MIB, hdReport). `time` (the agent's) and `received` are Unix seconds.
+    """One part of an agent's report (HAIDANG-MIB, hdReport). Times are Unix seconds.
 
-    `device` (its id) and `engine` tell whose it is; `body` is its objects' varbinds, encoded. `late`: it came after its time, or
-    after newer ones, so that no page has shown it.
+    `device` (its id) and `engine` tell whose it is, `lineage` which line of names in the journal it belongs to (0: not kept yet).
+    `time` is when the agent observed it, by our clock where the agent's is wrong; `ahead` is by how much that is. `body` is its
+    objects' varbinds, encoded. `late`: it came after its time, or after newer ones, so that no page has shown it.
     """
 
     device: str
@@ -45,7 +57,8 @@ class Report(NamedTuple):
     oldest: int
     part: int
     parts: int
-    time: int
+    time: float
+    ahead: float
     interval: int
     reason: int
     uptime: int
@@ -53,6 +66,7 @@ class Report(NamedTuple):
     received: float
     late: bool
     body: bytes
+    lineage: int = 0
 
     @property
     def first(self) -> int:
@@ -60,9 +74,24 @@ class Report(NamedTuple):
         return self.sequence - self.part + 1
 
     @property
+    def last(self) -> int:
+        """The sequence of its last part."""
+        return self.first + self.parts - 1
+
+    @property
     def full(self) -> bool:
         """Does it say everything, not only what differs?"""
         return self.first == self.base
+
+
+class Late(NamedTuple):
+    """A report that no page has shown: one of its parts, the objects of it and of the full report it differs from, encoded, and
+    when the next report was observed (infinity: none was). Without `bodies` it cannot be understood any more."""
+
+    head: Report
+    base: tuple[bytes, ...]
+    bodies: tuple[bytes, ...]
+    until: float
 
 
 @lru_cache(maxsize=16)
@@ -80,102 +109,226 @@ def read(told: Notification, device: str, received: float) -> Report:
     numbers = [binding.value for binding in head if isinstance(binding.value, int)]
     if not names or tuple(binding.oid for binding in head) != names or len(numbers) != len(names):
         raise DecodeError(f"a notification {told.trap}, which is no report of HAIDANG-MIB")
-    sequence, base, oldest, part, parts, time, interval, reason = numbers
-    if not (0 < sequence <= _LARGEST and base <= sequence and 0 < part <= parts and part <= sequence):
+    sequence, base, oldest, part, parts, time, interval, reason, age = numbers
+    if not (0 < sequence <= _LARGEST and 0 < base <= sequence and 0 < part <= parts <= _PARTS and part <= sequence):
         raise DecodeError(f"a report whose part {part} of {parts} is number {sequence}, based on {base}")
-    late = received - time > 2 * max(interval, _GRACE)
+    if not (0 <= interval <= _INTERVAL and 0 < reason <= len(_REASONS) and age >= 0 and oldest > 0):
+        raise DecodeError(f"a report with interval {interval}, reason {reason}, age {age}, oldest part {oldest}")
+    if age == _UNKNOWN_AGE:
+        when, ahead, late = min(float(time), received), 0.0, True
+    else:
+        ahead = time - (received - age)
+        when = min(float(time), received) if abs(ahead) <= TOLERATED else received - age
+        late = age > 2 * max(interval, _GRACE)
     return Report(
-        device, told.engine_id, sequence, base, min(oldest, sequence), part, parts, time, interval, reason, told.uptime,
-        told.address, received, late, message.encode_varbinds(told.varbinds[len(names) :]),
+        device, told.engine_id, sequence, base, min(oldest, sequence), part, parts, when, ahead, interval, reason,
+        told.uptime, told.address, received, late, message.encode_varbinds(told.varbinds[len(names) :]),
     )  # fmt: skip
 
 
+_REASONS = next(item.choices for item in objects.REPORT.objects if item.fact == "reason")
+
+
+class Lineage(NamedTuple):
+    """One line of rising names: the agent holds nothing older than `floor`; `newest` is the greatest name so far, observed at
+    `time`."""
+
+    number: int
+    floor: int
+    newest: int
+    time: float
+
+
 class Journal:
-    """The reports' file. `commit` returns when what it was given is safe; what was there before it refuses silently."""
+    """The reports' file. `commit` returns when what it was given is safe; what was there before it refuses silently.
+
+    `keep_late`: reports that no page showed stay until `written` was told of them.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises ReceiveError."""
+        self.keep_late = False
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, _VERSION):
+                raise ReceiveError(f"{path}: has version {version}, expected {_VERSION}: it was written by another release")
             self._db.executescript(_SCHEMA)
-            found = self._db.execute("SELECT device, engine, id, floor FROM agent").fetchall()
+            self._lineages = self._found()
         except (sqlite3.Error, OSError) as error:
             raise ReceiveError(f"{path}: reports cannot be kept there: {error}") from error
-        self._agents = {(device, engine): (number, floor) for device, engine, number, floor in found}
 
-    def commit(self, reports: Sequence[Report], settled: Iterable[Report] = ()) -> list[bool]:
-        """Keep reports; which of them were not known. Raises ReceiveError, and then none of them counts.
+    def _found(self) -> dict[tuple[str, bytes], Lineage]:
+        """Of each device and engine the latest lineage, those heard last at the end."""
+        rows = self._db.execute(
+            # with one max() SQLite takes the other columns from the row that has it
+            "SELECT device, engine, agent.id, floor, coalesce(sequence, 0), coalesce(max(time), 0), received "
+            "FROM agent LEFT JOIN report ON report.agent = agent.id GROUP BY agent.id ORDER BY received, agent.id"
+        )
+        found: dict[tuple[str, bytes], Lineage] = {}
+        for device, engine, number, floor, newest, time, _ in rows:
+            before = found.pop((device, engine), None)
+            latest = Lineage(number, floor, newest, time)
+            found[device, engine] = latest if before is None or before.number < number else before
+        return found
 
-        `settled` are reports that pages show now: what they replace is removed, unless it was late.
+    def commit(self, reports: Sequence[Report], settled: Iterable[Report] = (), missed: Iterable[Report] = ()) -> list[int]:
+        """Keep reports; gives the lineage of each, 0 for one that was known. Raises ReceiveError, and then none counts.
+
+        `missed` are reports that no page has shown and none will. `settled` are reports that pages show now: what they replace
+        is removed, but for what is late and what late ones still need.
         """
-        before = dict(self._agents)
+        before: dict[tuple[str, bytes], Lineage | None] = {}
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            new = [self._insert(report) for report in reports]
+            new = [self._insert(report, before) for report in reports]
+            for key, old in before.items():
+                lineage = self._lineages[key]
+                if old is None or old.floor != lineage.floor:
+                    self._db.execute("UPDATE agent SET floor = ? WHERE id = ?", (lineage.floor, lineage.number))
+            if self.keep_late:
+                for report in missed:
+                    self._db.execute(
+                        "UPDATE report SET late = 1 WHERE agent = ? AND sequence BETWEEN ? AND ? AND late = 0",
+                        (report.lineage, report.first, report.last),
+                    )
             for report in settled:
                 self._settle(report)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            self._agents = before
+            for key, old in before.items():
+                if old is None:
+                    del self._lineages[key]
+                else:
+                    self._lineages[key] = old
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise ReceiveError(f"{self._path}: reports cannot be kept: {error}") from error
         return new
 
-    def _insert(self, report: Report) -> bool:
+    def _insert(self, report: Report, before: dict[tuple[str, bytes], Lineage | None]) -> int:
         key = report[:2]
-        known = self._agents.get(key)
-        if known is None:
+        lineage = self._lineages.get(key)
+        before.setdefault(key, lineage)
+        if lineage is None or (
+            report.sequence <= lineage.newest and not report.late and report.time > lineage.time + _BACK
+        ):
+            if lineage is not None:
+                # names that were used already: the machine was restored from an image, or two share one identity
+                self._db.execute("DELETE FROM report WHERE agent = ? AND late <> 1", (lineage.number,))
             made = self._db.execute("INSERT INTO agent (device, engine) VALUES (?, ?)", key).lastrowid
             assert made is not None
-            known = self._agents[key] = made, 0
-        number, floor = known
+            lineage = self._lineages[key] = Lineage(made, 0, 0, 0.0)
+        number, floor, newest, time = lineage
         if report.sequence < floor:
-            return False  # the agent has said that it is done with it
-        values = "?" + ", ?" * 13
-        found = self._db.execute(f"INSERT OR IGNORE INTO report (agent, {_COLUMNS}) VALUES ({values})", (number, *report[2:]))
-        if report.oldest > floor:
-            self._db.execute("UPDATE agent SET floor = ? WHERE id = ?", (report.oldest, number))
-            self._agents[key] = number, report.oldest
-        return found.rowcount > 0
+            return 0  # the agent has said that it is done with it
+        late = report.late and self.keep_late
+        found = self._db.execute(_INSERT, (number, *report[2:14], late, report.body))
+        if report.sequence > newest and report.time >= time:
+            newest, time = report.sequence, report.time
+        oldest = min(report.oldest, newest)
+        if newest > lineage.newest or oldest > floor:
+            self._lineages[key] = Lineage(number, max(floor, oldest), newest, time)
+        return number if found.rowcount > 0 else 0
 
     def _settle(self, shown: Report) -> None:
-        number, floor = self._agents[shown[:2]]
+        """Remove what a page no longer needs: older parts, unless a late one before them has not been written, and full reports
+        from which nothing differs that is late or that the agent still holds."""
+        lineage = self._lineages.get(shown[:2])
+        if lineage is None or lineage.number != shown.lineage:
+            return
         self._db.execute(
-            "DELETE FROM report WHERE agent = ?1 AND late = 0 AND sequence < min(?2, ?3) AND (base <> sequence - part + 1 OR "
-            "(base <> ?4 AND base NOT IN (SELECT base FROM report WHERE agent = ?1 AND late = 1)))",
-            (number, floor, shown.first, shown.base),
+            "DELETE FROM report WHERE agent = ?1 AND late <> 1 AND sequence < min(?2, ?3, coalesce((SELECT min(sequence) FROM "
+            "report WHERE agent = ?1 AND late = 1), ?3)) AND (base <> sequence - part + 1 OR (base <> ?4 AND base NOT IN "
+            "(SELECT base FROM report WHERE agent = ?1 AND late = 1) AND base < coalesce((SELECT max(base) FROM report WHERE "
+            "agent = ?1 AND sequence - part + 1 = base AND base <= ?2), 0)))",
+            (lineage.number, lineage.floor, shown.first, shown.base),
         )
 
-    def present(self, among: int = 200) -> Iterator[Report]:
-        """Of every agent the newest parts, and the full report that the newest differs from; oldest first."""
-        for (device, engine), (number, _) in list(self._agents.items()):
-            newest = self._select(device, engine, "agent = ? ORDER BY sequence DESC LIMIT ?", (number, among))
+    def present(self, among: int = 64) -> Iterator[Report]:
+        """Of every agent the newest parts, and the full report that the newest differs from; oldest first, and those agents last
+        that were heard last."""
+        for (device, engine), lineage in list(self._lineages.items()):
+            of = device, engine, lineage.number
+            newest = self._select(*of, "agent = ? ORDER BY sequence DESC LIMIT ?", lineage.number, among)
             if newest:
                 base = newest[0].base
-                yield from self._select(device, engine, "agent = ? AND base = ? AND sequence - part + 1 = base", (number, base))
+                yield from self._select(*of, "agent = ? AND base = ? AND sequence - part + 1 = base", lineage.number, base)
             yield from reversed(newest)
 
-    def late(self, after: float = 0.0) -> Iterator[Report]:
-        """What no page has shown in its time, received after a time; of each agent in the order of its own."""
-        for (device, engine), (number, _) in list(self._agents.items()):
-            condition = "agent = ? AND late = 1 AND received > ? ORDER BY sequence"
-            yield from self._select(device, engine, condition, (number, after))
+    # -- what no page has shown
 
-    def forget_late(self, before: float) -> None:
-        """Remove late reports that were received before a time; raises ReceiveError."""
+    def late(self, after: int, limit: int, now: float) -> tuple[list[Late], int]:
+        """Late reports that are ready to be written, and the place in the journal to go on from next time (0: the end was
+        reached). `now` in Unix seconds. Raises ReceiveError."""
         try:
-            self._db.execute("DELETE FROM report WHERE late = 1 AND received < ?", (before,))
+            rows = self._db.execute(
+                "SELECT report.id, agent, sequence - part + 1, sequence - part + parts, device, engine, floor, received, "
+                "interval FROM report JOIN agent ON agent.id = agent WHERE late = 1 AND report.id > ? ORDER BY report.id LIMIT ?",
+                (after, limit),
+            ).fetchall()
+            found: dict[tuple[int, int], Late] = {}
+            for _, agent, first, last, device, engine, floor, received, interval in rows:
+                # what differs from its successor is known only once all that was older than it is here
+                ready = floor > last or now - received > 2 * max(interval, _GRACE)
+                if (agent, first) not in found and ready:
+                    found[agent, first] = self._late(device, engine, agent, first, last)
+            return list(found.values()), rows[-1][0] if len(rows) == limit else 0
         except sqlite3.Error as error:
+            raise ReceiveError(f"{self._path}: late reports cannot be read: {error}") from error
+
+    def _late(self, device: str, engine: bytes, agent: int, first: int, last: int) -> Late:
+        between = "agent = ? AND sequence BETWEEN ? AND ? ORDER BY sequence"
+        parts = self._select(device, engine, agent, between, agent, first, last)
+        head = parts[0]
+        base = parts
+        if not head.full:
+            base = self._select(device, engine, agent, "agent = ? AND base = ? AND sequence - part + 1 = base", agent, head.base)
+        until = self._db.execute("SELECT min(time) FROM report WHERE agent = ? AND sequence > ?", (agent, last)).fetchone()[0]
+        whole = len(parts) == head.parts and bool(base) and len(base) == base[0].parts
+        return Late(
+            head._replace(body=b""),
+            tuple(part.body for part in base) if whole else (),
+            tuple(part.body for part in parts) if whole else (),
+            float("inf") if until is None else until,
+        )
+
+    def written(self, heads: Iterable[Report]) -> None:
+        """These late reports are safe elsewhere; raises ReceiveError."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "UPDATE report SET late = 2 WHERE agent = ? AND sequence BETWEEN ? AND ? AND late = 1",
+                [(head.lineage, head.first, head.last) for head in heads],
+            )
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise ReceiveError(f"{self._path}: {error}") from error
 
-    def _select(self, device: str, engine: bytes, condition: str, values: tuple[object, ...]) -> list[Report]:
+    def forget(self, before: float) -> None:
+        """Remove late reports received before a time, and agents of whom nothing later is known; raises ReceiveError."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM report WHERE late <> 0 AND received < ?", (before,))
+            gone = "SELECT id FROM agent WHERE id NOT IN (SELECT agent FROM report WHERE received >= ?)"
+            self._db.execute(f"DELETE FROM report WHERE agent IN ({gone})", (before,))
+            self._db.execute(f"DELETE FROM agent WHERE id IN ({gone})", (before,))
+            self._db.execute("COMMIT")
+            self._lineages = self._found()
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise ReceiveError(f"{self._path}: {error}") from error
+
+    def _select(self, device: str, engine: bytes, lineage: int, condition: str, *values: object) -> list[Report]:
         query = f"SELECT {_COLUMNS} FROM report WHERE {condition}"
-        return [Report._make((device, engine, *row)) for row in self._db.execute(query, values)]
+        return [Report._make((device, engine, *row, lineage)) for row in self._db.execute(query, values)]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from config import objects
 from config.profiles import Profiles
+from snmp import v3
 from snmp.access import UserAccess
 from snmp.engine import Engine, Statistics, engine_id, steady
 from snmp.errors import DecodeError, StateError
@@ -24,7 +23,8 @@ from snmp.usm import User
 
 from ..errors import ReceiveError
 from ..model import Device, Sink
-from .journal import Journal, Report, read
+from .inbox import Inbox, Origin
+from .journal import Journal, Late, Report, read
 from .reporters import Reporter
 
 log = logging.getLogger(__name__)
@@ -36,11 +36,20 @@ _BATCH = 2_000
 _AT_ONCE = 100
 """Datagrams taken before others on the event loop get their turn."""
 _SLICE = 0.01
+_BUSY_PAUSE = 0.1
+"""Seconds between two slices of rendering while reports stream in."""
 _JUDGE = 1.0
+_SETTLE_EVERY = 5.0
 _KEEP_EVERY = 3600.0
-_BUFFER = 8 << 20
+_NAMED_EVERY, _NAMED = 3600.0, 1000
+"""A user who is refused is named in the log once in so many seconds, of so many different ones at most."""
 
-Address = tuple[Any, ...]
+class Waiting(NamedTuple):
+    """A report on its way to the disk, and how it is acknowledged then."""
+
+    report: Report
+    reply: bytes
+    origin: Origin
 
 
 def open_engine(directory: Path) -> Engine:
@@ -82,30 +91,34 @@ class Receive:
         self._keep = keep
         self._engine = open_engine(directory)
         self._statistics = Statistics()
+        self._refusals = dict.fromkeys(_REFUSALS, 0)
         self._receiver = Receiver((), (), self._engine, stats=self._statistics)
         self._keys: dict[bytes, str] = {}
-        self._waiting: list[tuple[Report, bytes, Address]] = []
-        self._settled: dict[str, Report] = {}
+        self._waiting: list[Waiting] = []
+        self._settled: dict[int, Report] = {}
+        self._missed: list[Report] = []
+        self._settle_at = 0.0
         self._dirty: dict[str, None] = {}
         self._units: dict[str, None] = {}
-        self._rendering: asyncio.Handle | None = None
-        self._committing: asyncio.Future[list[bool]] | None = None
+        self._rendering: asyncio.TimerHandle | None = None
+        self._committing: asyncio.Future[list[int]] | None = None
+        self._named: dict[bytes, float] = {}
         self._disk = ThreadPoolExecutor(1, "reports")
-        self._sock = _bind(listen)
+        self._stopped = False
+        self._inbox = Inbox(listen)
         try:
             self._journal = Journal(directory / JOURNAL)
         except ReceiveError:
-            self._sock.close()
+            self._inbox.close()
             raise
-        self.loop.add_reader(self._sock, self._readable)
+        self.loop.add_reader(self._inbox.sock, self._readable)
         self._judging = self.loop.call_later(_JUDGE, self._judge)
         self._cleaned = self.loop.time()
 
     @property
     def address(self) -> tuple[str, int]:
         """Where it listens."""
-        host, port = self._sock.getsockname()[:2]
-        return host, port
+        return self._inbox.address
 
     def arrange(self, agents: Mapping[str, tuple[Device, Sequence[User]]]) -> None:
         """Take who may report, by device id, and as which users (two, while keys are changed); what is known is kept."""
@@ -129,95 +142,124 @@ class Receive:
         """What reporters that are new here said before the last end."""
         now, wall = self.loop.time(), time.time()
         new = {key for key, reporter in self.reporters.items() if reporter.shown is None}
-        for report in self._journal.present() if new else ():
+        for report in self._disk.submit(lambda: list(self._journal.present())).result() if new else ():
             if report.device in new:
-                self._deliver(report.device, report, now - max(0.0, wall - report.received))
+                self._deliver(report, now - max(0.0, wall - report.received))
 
     # -- receiving
 
     def _readable(self) -> None:
-        try:
-            for _ in range(_AT_ONCE):
-                data, address = self._sock.recvfrom(65535)
-                self._take(data, address)
-        except OSError:
-            pass  # nothing more, or an ICMP error for an acknowledgement
+        for data, origin in self._inbox.read(_AT_ONCE):
+            self._take(data, origin)
         self._commit()
 
-    def _take(self, data: bytes, address: Address) -> None:
-        told, reply = self._receiver.receive(data, address)
-        if told is None or reply is None:
+    def _take(self, data: bytes, origin: Origin) -> None:
+        told, reply = self._receiver.receive(data, origin.address)
+        if told is None:
             if reply is not None:
-                self._send(reply, address)
+                self._inbox.send(reply, origin)
+                self._refused(data, origin)
             return
-        key = self._keys[told.user]
         try:
-            report = read(told, key, time.time())
+            report = read(told, self._keys[told.user], time.time())
+            if reply is None:
+                raise DecodeError("a trap: reports are informs, which are acknowledged")
         except DecodeError as error:
             self.counts["refused"] += 1
-            log.debug("not a report from=%s reason=%r", address[0], str(error))
+            log.debug("not a report from=%s reason=%r", origin.host, str(error))
+            if reply is not None and (refusal := self._receiver.refuse(data, origin.address)) is not None:
+                self._inbox.send(refusal, origin)
             return
         if len(self._waiting) >= WAITING:
             self.counts["overflow"] += 1
             return
-        shown = self.reporters[key].shown
-        if shown is not None and shown.engine == report.engine and report.first < shown.first:
-            report = report._replace(late=True)
-        self._waiting.append((report, reply, address))
+        self._waiting.append(Waiting(report, reply, origin))
 
-    def _send(self, data: bytes, address: Address) -> None:
+    def _refused(self, data: bytes, origin: Origin) -> None:
+        """Name whoever was sent a Report instead of being heard, unless it is one of the two that begin every conversation."""
         try:
-            self._sock.sendto(data, address)
-        except OSError as error:
-            log.debug("not sent to=%s reason=%r", address[0], error.strerror)  # the agent asks again
+            opened = v3.decode(data)
+        except DecodeError:
+            return
+        if opened.engine_id != self._engine.id:
+            return
+        counts = {name: self._statistics[name] for name in _REFUSALS}
+        before, self._refusals = self._refusals, counts
+        why = next((text for name, text in _REFUSALS.items() if counts[name] != before[name]), None)
+        if why is None:
+            return
+        now = self.loop.time()
+        if (key := self._keys.get(opened.user)) is not None:
+            self.reporters[key].refused(f"reports from {origin.host} are refused: {why}", now)
+        if now - self._named.get(opened.user, float("-inf")) > _NAMED_EVERY and len(self._named) < _NAMED:
+            self._named[opened.user] = now
+            log.warning("reports refused from=%s user=%r reason=%r", origin.host, opened.user.decode("utf-8", "replace"), why)
 
     def _commit(self) -> None:
         """All that waits goes to the disk together; what comes meanwhile, with the next."""
-        if self._committing is not None or not self._waiting:
+        if self._committing is not None or self._stopped:
+            return
+        now = self.loop.time()
+        tidy = now >= self._settle_at and bool(self._settled or self._missed)
+        if not (self._waiting or tidy):
             return
         batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-        settled, self._settled = list(self._settled.values()), {}
-        reports = [report for report, _, _ in batch]
-        self._committing = self.loop.run_in_executor(self._disk, self._journal.commit, reports, settled)
-        self._committing.add_done_callback(lambda done: self._committed(batch, done))
+        settled: dict[int, Report] = {}
+        missed: list[Report] = []
+        if tidy:
+            self._settle_at = now + _SETTLE_EVERY
+            settled, self._settled, missed, self._missed = self._settled, {}, self._missed, []
+        reports = [one.report for one in batch]
+        self._committing = self.loop.run_in_executor(self._disk, self._journal.commit, reports, settled.values(), missed)
+        self._committing.add_done_callback(lambda done: self._committed(batch, settled, missed, done))
 
-    def _committed(self, batch: list[tuple[Report, bytes, Address]], done: asyncio.Future[list[bool]]) -> None:
+    def _committed(
+        self, batch: list[Waiting], settled: dict[int, Report], missed: list[Report], done: asyncio.Future[list[int]]
+    ) -> None:
         self._committing = None
         if done.cancelled():
             return
         if (error := done.exception()) is not None:
+            self._settled, self._missed = settled | self._settled, missed + self._missed
             if str(error) != self.trouble:
                 log.error("reports not kept, so not acknowledged count=%d reason=%r", len(batch), str(error))
             self.trouble = str(error)
+            self._settle_at = self.loop.time() + _SETTLE_EVERY
             self.loop.call_later(_JUDGE, self._commit)
             return
+        if self.trouble:
+            log.info("reports are kept again")
         self.trouble = ""
         now = self.loop.time()
-        for (report, reply, address), new in zip(batch, done.result(), strict=True):
-            self._send(reply, address)
-            self.counts["late" if new and report.late else "new" if new else "known"] += 1
-            if new and report.device in self.reporters:
-                self._deliver(report.device, report, now)
+        for (report, reply, origin), lineage in zip(batch, done.result(), strict=True):
+            self._inbox.send(reply, origin)
+            self.counts["known" if not lineage else "late" if report.late else "new"] += 1
+            if lineage and report.device in self.reporters:
+                self._deliver(report._replace(lineage=lineage), now)
         self._commit()
 
     # -- what was received
 
-    def _deliver(self, key: str, report: Report, now: float) -> None:
-        reporter = self.reporters[key]
+    def _deliver(self, report: Report, now: float) -> None:
+        reporter = self.reporters[report.device]
+        newer = reporter.take(report, now)
+        self._settled.update((one.lineage, one) for one in reporter.settled)
+        self._missed += reporter.missed
+        reporter.settled.clear()
+        reporter.missed.clear()
+        if not newer:
+            return
         if reporter.device.address != report.address:
             reporter.device = replace(reporter.device, address=report.address)
-        if not reporter.take(report, now):
-            return
-        if reporter.shown is not None:
-            self._settled[key] = reporter.shown
-        self._dirty[key] = None
+        self._dirty[report.device] = None
         if self._rendering is None:
-            self._rendering = self.loop.call_soon(self._render)
+            self._rendering = self.loop.call_later(0, self._render)
 
     def _render(self) -> None:
         """For a slice of time; of a machine that reports faster than that, its newest report."""
         self._rendering = None
-        end = self.loop.time() + _SLICE
+        now, wall = self.loop.time(), time.time()
+        end = now + _SLICE
         while self._dirty and self.loop.time() < end:
             key = next(iter(self._dirty))
             del self._dirty[key]
@@ -225,8 +267,8 @@ class Receive:
             if reporter is None:
                 continue
             try:
-                block, facts = reporter.render(time.time())
-                if reporter.fell_silent(self.loop.time(), time.time()):
+                block, facts = reporter.render(now, wall)
+                if reporter.fell_silent(now, wall):
                     block = None  # known from before a restart
             except Exception as error:
                 log.error("report ended in an error of our own device=%s", key, exc_info=error)
@@ -237,70 +279,88 @@ class Receive:
                     sink.described(reporter.device, facts)
             self._units[reporter.device.unit] = None
         if self._dirty:
-            self._rendering = self.loop.call_later(0, self._render)
-        elif self._units:
-            units, self._units = self._units, {}
-            for sink in self._sinks:
-                for unit in units:
-                    sink.cycled(unit)
+            self._rendering = self.loop.call_later(_BUSY_PAUSE if self._waiting else 0, self._render)
+        else:
+            self._tell_units()
 
-    def _judge(self) -> None:
-        """Who has not been heard for two intervals is silent."""
-        self._judging = self.loop.call_later(_JUDGE, self._judge)
-        now, wall = self.loop.time(), time.time()
-        units: dict[str, None] = {}
-        for reporter in self.reporters.values():
-            if reporter.fell_silent(now, wall):
-                log.warning("device state=silent device=%s reason=%r", reporter.device.id, reporter.status.message)
-                units[reporter.device.unit] = None
-                for sink in self._sinks:
-                    sink.polled(reporter.device, reporter.status, None)
+    def _tell_units(self) -> None:
+        units, self._units = self._units, {}
         for sink in self._sinks:
             for unit in units:
                 sink.cycled(unit)
+
+    def _judge(self) -> None:
+        """Who has not been heard for two intervals is silent; the others' values are said again before they count as old."""
+        self._judging = self.loop.call_later(_JUDGE, self._judge)
+        now, wall = self.loop.time(), time.time()
+        for reporter in self.reporters.values():
+            silent = reporter.fell_silent(now, wall)
+            block = None if silent else reporter.carried(wall)
+            if not silent and block is None:
+                continue
+            if silent:
+                status = reporter.status
+                log.warning("device state=%s device=%s reason=%r", status.state, reporter.device.id, status.message)
+            self._units[reporter.device.unit] = None
+            for sink in self._sinks:
+                sink.polled(reporter.device, reporter.status, block)
+        if not self._dirty:
+            self._tell_units()
+        self._commit()
         if now - self._cleaned > _KEEP_EVERY:
             self._cleaned = now
-            self._disk.submit(self._journal.forget_late, wall - self._keep)
+            self._named = {user: at for user, at in self._named.items() if now - at < _NAMED_EVERY}
+            self._disk.submit(self._forget, wall - self._keep)
 
-    def late(self, after: float = 0.0) -> list[Report]:
-        """Reports that no page has shown in their time, received after a time."""
-        return list(self._journal.late(after))
+    def _forget(self, before: float) -> None:
+        try:
+            self._journal.forget(before)
+        except ReceiveError as error:
+            log.error("old reports not removed reason=%r", str(error))
+
+    # -- what no page has shown
+
+    def keep_late(self) -> None:
+        """From now on keep late reports until `written` is told of them."""
+        self._journal.keep_late = True
+
+    def late(self, after: int, limit: int) -> tuple[list[Late], int]:
+        """See `Journal.late`; for other threads, which it keeps waiting for the disk. Raises ReceiveError."""
+        return self._disk.submit(self._journal.late, after, limit, time.time()).result()
+
+    def written(self, heads: Sequence[Report]) -> None:
+        """These late reports are safe elsewhere; for other threads, as `late`. Raises ReceiveError."""
+        self._disk.submit(self._journal.written, heads).result()
 
     def numbers(self) -> Mapping[str, float | Mapping[str, float]]:
         """The receiving end's own health, by catalogue metric."""
-        refused = sum(self._statistics[name] for name in self._statistics.counts if name.startswith("usmStats"))
-        discovery = self._statistics["usmStatsUnknownEngineIDs"]
+        refused = self._statistics["snmpInBadCommunityNames"] + sum(self._statistics[name] for name in _REFUSALS)
         return {
-            "haidang_collector_reports_total": {**self.counts, "unauthenticated": refused - discovery},
+            "haidang_collector_reports_total": {**self.counts, "unauthenticated": refused},
             "haidang_collector_reporters": len(self.reporters),
         }
 
     async def stop(self) -> None:
         """Take nothing more; what was taken is written, and acknowledged."""
-        self.loop.remove_reader(self._sock)
+        self.loop.remove_reader(self._inbox.sock)
         self._judging.cancel()
+        self._settle_at = 0.0
+        self._commit()
         while self._committing is not None and not self.trouble:
             await asyncio.wait([self._committing])
             await asyncio.sleep(0)
+        self._stopped = True
         await asyncio.to_thread(self._disk.shutdown)
         if self._rendering is not None:
             self._rendering.cancel()
-        self._sock.close()
+        self._inbox.close()
         self._journal.close()
 
 
-def _bind(listen: tuple[str, int]) -> socket.socket:
-    host, port = listen
-    try:
-        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-            sock.setblocking(False)
-            sock.bind((host, port))
-        except OSError:
-            sock.close()
-            raise
-    except (OSError, ValueError) as error:
-        raise ReceiveError(f"cannot take reports at {host}:{port}: {error}") from error
-    return sock
+_REFUSALS = {
+    "usmStatsUnknownUserNames": "there is no such user (never enrolled, or revoked)",
+    "usmStatsWrongDigests": "wrong authentication key",
+    "usmStatsDecryptionErrors": "wrong privacy key",
+    "usmStatsUnsupportedSecLevels": "the user has other security levels",
+}
+"""What is told of who cannot be believed. Unknown engines and wrong times begin every conversation, and are no trouble."""

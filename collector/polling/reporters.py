@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 
@@ -15,7 +15,7 @@ from snmp.message import VarBind
 from snmp.notify import SYS_UP_TIME
 
 from ..model import Block, Device, Facts, Outcome, State, Status
-from .journal import Report
+from .journal import TOLERATED, Late, Report
 from .learn import columns
 from .plan import arrange, snapshot
 
@@ -23,13 +23,44 @@ log = logging.getLogger(__name__)
 
 MISSED = 2.0
 """Intervals without a report after which a machine counts as silent."""
+SEEN = 120.0
+"""Seconds a report stands on its page before one may take it that every Prometheus has read it."""
+CARRY, _CARRIED = 240.0, 0.9
+"""Prometheus shows no value older than five minutes: a report's values are said again in steps of so many seconds, for that part
+of the interval, in which no other report can have been made."""
 _REASONS = next(item.choices for item in objects.REPORT.objects if item.fact == "reason")
 _ENDINGS = {
     _REASONS.index("shutdown") + 1: "the machine was shut down",
+    _REASONS.index("outage") + 1: "the machine lost its mains power and was shut down",
     _REASONS.index("stopped") + 1: "its agent was stopped",
 }
 _KEPT = 4
-_AHEAD = 60.0
+_TRACKS = 3
+
+
+def stamps(time: float, interval: float, until: float = float("inf")) -> Iterator[float]:
+    """The times at which a report's values count, in Unix seconds: that of the report first. `until`: the next report's."""
+    yield time
+    end = min(until, time + interval * _CARRIED)
+    while (time := time + CARRY) < end:
+        yield time
+
+
+def understood(profile: Profile, base: Iterable[bytes], bodies: Iterable[bytes], head: Report) -> tuple[Block, Facts]:
+    """What a report says together with the full report it differs from, at its own time; raises snmp.errors.DecodeError."""
+    found = {binding.oid: binding for body in base for binding in message.decode_varbinds(body)}
+    if not head.full:
+        found.update((binding.oid, binding) for body in bodies for binding in message.decode_varbinds(body))
+    found[SYS_UP_TIME] = VarBind(SYS_UP_TIME, ber.TIME_TICKS, head.uptime)
+    return snapshot(profile, arrange(found.values(), columns(profile)), head.time)
+
+
+def late_blocks(profile: Profile, late: Late) -> list[Block]:
+    """The values of a report that no page has shown, as the page would have; none of a farewell or of one that lacks parts."""
+    if not late.bodies or late.head.reason in _ENDINGS:
+        return []
+    block, _ = understood(profile, late.base, late.bodies, late.head)
+    return [block._replace(time=time) for time in stamps(late.head.time, late.head.interval, late.until)]
 
 
 @dataclass(slots=True)
@@ -43,104 +74,204 @@ class Whole:
     def complete(self) -> bool:
         return len(self.bodies) == self.head.parts
 
-    def bindings(self) -> Iterator[VarBind]:
-        """What it says."""
+    def texts(self) -> Iterator[bytes]:
+        """Its parts' bodies, in order."""
         for part in sorted(self.bodies):
-            yield from message.decode_varbinds(zlib.decompress(self.bodies[part]))
+            yield zlib.decompress(self.bodies[part])
+
+
+class Track:
+    """The reports of one lineage of one agent's names."""
+
+    __slots__ = ("engine", "fulls", "heard", "missed", "newer", "shown")
+
+    def __init__(self, engine: bytes) -> None:
+        self.engine = engine
+        self.heard = 0.0
+        self.fulls: dict[int, Whole] = {}
+        self.newer: dict[int, Whole] = {}
+        self.shown: Whole | None = None
+        self.missed: list[Report] = []
+
+    def take(self, report: Report) -> bool:
+        """Does this part make a report complete that is newer than the one shown?"""
+        head = self.shown.head if self.shown is not None else None
+        newer = head is None or report.first > head.first
+        if not newer:
+            self.missed.append(report._replace(body=b""))
+            if not report.full:
+                return False
+        whole = self.fulls.get(report.first) or self.newer.get(report.first) or Whole(report._replace(body=b""))
+        if report.parts == whole.head.parts:
+            whole.bodies[report.part] = zlib.compress(report.body, 1)
+        if report.full:
+            _keep(self.fulls, report.first, whole, spare=-1 if head is None else head.base)
+        if newer:
+            _keep(self.newer, report.first, whole)
+        return self._advance()
+
+    def _advance(self) -> bool:
+        for first in sorted(self.newer, reverse=True):
+            whole = self.newer[first]
+            base = self.fulls.get(whole.head.base)
+            if whole.complete and (whole.head.reason in _ENDINGS or (base is not None and base.complete)):
+                self.missed += [one.head for other, one in self.newer.items() if other < first]
+                self.newer = {other: one for other, one in self.newer.items() if other > first}
+                self.shown = whole
+                return True
+        return False
 
 
 class Reporter:
-    """One machine that reports by itself. `heard` is when its last report came, by the event loop's clock."""
+    """One machine that reports by itself. Times of `now` are the event loop's clock, `wall` is Unix seconds.
+
+    Two machines may report as one user, when a disk was copied: the one that was there first stays, for as long as it reports.
+    """
 
     def __init__(self, device: Device, profile: Profile) -> None:
         self.device = device
         self.profile = profile
         self.status = Status(State.UNKNOWN)
-        self.heard = 0.0
         self.facts: Facts | None = None
-        self._engine = b""
-        self._fulls: dict[int, Whole] = {}
-        self._newer: dict[int, Whole] = {}
-        self._shown: Whole | None = None
-        self._shown_at = 0.0
+        self.missed: list[Report] = []
+        """Reports that no page has shown, and none will, until whoever keeps them takes them from here."""
+        self.settled: list[Report] = []
+        """Reports that became the newest of their agent, likewise."""
+        self._tracks: dict[int, Track] = {}
+        self._lineage = 0
+        self._warning = ""
+        self._warned = float("-inf")
+        self._refused = ""
+        self._refused_at = float("-inf")
+        self._showing_since = float("-inf")
+        self._block: Block | None = None
+        self._stamps: Iterator[float] = iter(())
+        self._next_stamp = float("inf")
 
     @property
     def shown(self) -> Report | None:
         """The newest complete report, without body."""
-        return None if self._shown is None else self._shown.head
+        track = self._tracks.get(self._lineage)
+        return None if track is None or track.shown is None else track.shown.head
+
+    @property
+    def heard(self) -> float:
+        """When its last report came."""
+        track = self._tracks.get(self._lineage)
+        return float("-inf") if track is None else track.heard
 
     def take(self, report: Report, now: float) -> bool:
         """A part that was not known before: does it make a report complete that is newer than the one shown?"""
-        if report.engine != self._engine:
-            if self._engine:
-                was = self._engine.hex()
-                log.warning("another agent reports device=%s was=%s is=%s", self.device.id, was, report.engine.hex())
-            self._engine, self._shown = report.engine, None
-            self._fulls.clear()
-            self._newer.clear()
-        self.heard = now
-        shown = self.shown
-        newer = shown is None or report.first > shown.first
-        if not (report.full or newer):
+        track = self._tracks.get(report.lineage)
+        if track is None:
+            track = self._tracks[report.lineage] = Track(report.engine)
+            while len(self._tracks) > _TRACKS:
+                del self._tracks[next(key for key in self._tracks if key not in (self._lineage, report.lineage))]
+        track.heard = now
+        if report.lineage != self._lineage and not self._turn(report.lineage, now):
+            if track.take(report) and track.shown is not None:
+                self.settled.append(track.shown.head)
+            track.missed.clear()
             return False
-        whole = self._fulls.get(report.first) or self._newer.get(report.first) or Whole(report._replace(body=b""))
-        if report.parts == whole.head.parts:
-            whole.bodies[report.part] = zlib.compress(report.body, 1)
-        if report.full:
-            _keep(self._fulls, report.first, whole, spare=-1 if shown is None else shown.base)
-        if newer:
-            _keep(self._newer, report.first, whole)
-        return self._advance()
+        before = track.shown
+        if not track.take(report):
+            self._miss(track)
+            return False
+        if before is not None and now - self._showing_since < SEEN:
+            track.missed.append(before.head)
+        self._miss(track)
+        self._showing_since = now
+        if track.shown is not None:
+            self.settled.append(track.shown.head)
+        return True
 
-    def _advance(self) -> bool:
-        for first in sorted(self._newer, reverse=True):
-            whole = self._newer[first]
-            base = self._fulls.get(whole.head.base)
-            if whole.complete and (whole.head.reason in _ENDINGS or (base is not None and base.complete)):
-                self._shown = whole
-                self._newer = {other: one for other, one in self._newer.items() if other > first}
-                return True
-        return False
+    def _miss(self, track: Track) -> None:
+        self.missed += track.missed
+        track.missed.clear()
 
-    def render(self, now: float) -> tuple[Block | None, Facts | None]:
-        """The newest report's values, and its facts when they are others than before; `now` in Unix seconds."""
-        whole = self._shown
-        if whole is None or whole.head.reason in _ENDINGS:
-            self._stand(State.OFF, None if whole is None else _ENDINGS[whole.head.reason], now)
+    def _turn(self, lineage: int, now: float) -> bool:
+        """Believe another lineage than until now?"""
+        before, other = self._tracks.get(self._lineage), self._tracks[lineage]
+        if before is not None and before.shown is not None:
+            head = before.shown.head
+            if before.engine == other.engine:
+                self._warn("its names of reports went back: restored from an image, or two machines with one identity", now)
+            elif head.reason not in _ENDINGS and now - before.heard <= MISSED * head.interval:
+                self._warn(f"another machine reports as the same user: engine {other.engine.hex()}", now)
+                return False
+            else:
+                log.info("another agent device=%s was=%s is=%s", self.device.id, before.engine.hex(), other.engine.hex())
+        self._lineage = lineage
+        return True
+
+    def _warn(self, text: str, now: float) -> None:
+        if text != self._warning or now - self._warned > 3600:
+            log.warning("device=%s trouble=%r", self.device.id, text)
+        self._warning, self._warned = text, now
+
+    def render(self, now: float, wall: float) -> tuple[Block | None, Facts | None]:
+        """The newest report's values, and its facts when they are others than before."""
+        track = self._tracks.get(self._lineage)
+        whole = None if track is None else track.shown
+        self._block, self._next_stamp = None, float("inf")
+        if track is None or whole is None or whole.head.reason in _ENDINGS:
+            self._stand(State.OFF, None if whole is None else _ENDINGS[whole.head.reason], wall)
             return None, None
         head = whole.head
-        found = {binding.oid: binding for binding in self._fulls[head.base].bindings()}
-        if not head.full:
-            found.update((binding.oid, binding) for binding in whole.bindings())
-        found[SYS_UP_TIME] = VarBind(SYS_UP_TIME, ber.TIME_TICKS, head.uptime)
-        cells = arrange(found.values(), columns(self.profile))
-        # a clock set back, or wrong from the start, must not take a page into the past or the future
-        when = float(head.time) if self._shown_at < head.time <= now else max(now, self._shown_at)
-        self._shown_at = when
-        block, facts = snapshot(self.profile, cells, when)
-        ahead = head.time - head.received
-        self._stand(State.UP, f"its clock is {ahead:.0f} s ahead" if ahead > _AHEAD else "", now)
+        block, facts = understood(self.profile, track.fulls[head.base].texts(), whole.texts(), head)
+        self._stand(State.UP, self._remark(head, now), wall)
+        self._block, self._stamps = block, stamps(head.time, head.interval)
+        self._next_stamp = next(self._stamps)
+        block = self.carried(wall) or block
         if facts == self.facts:
             return block, None
         self.facts = facts
         return block, facts
 
+    def _remark(self, head: Report, now: float) -> str:
+        if now - self._warned <= MISSED * head.interval:
+            return self._warning
+        if abs(head.ahead) <= TOLERATED:
+            return ""
+        return f"its clock is {abs(head.ahead):.0f} s {'ahead' if head.ahead > 0 else 'behind'}"
+
+    def carried(self, wall: float) -> Block | None:
+        """The shown values at the latest of their `stamps` that has come, once for each."""
+        found = None
+        if self._block is not None and self.status.state is State.UP:
+            while self._next_stamp <= wall:
+                found = self._block._replace(time=self._next_stamp)
+                self._next_stamp = next(self._stamps, float("inf"))
+        return found
+
+    def refused(self, why: str, now: float) -> None:
+        """Somebody sends reports as this machine's user that are not signed with its keys."""
+        self._refused, self._refused_at = why, now
+
     def fell_silent(self, now: float, wall: float) -> bool:
-        """Has it been silent for too long, for the first time? `now` by the event loop's clock, `wall` in Unix seconds."""
+        """Has it been silent, or refused, for too long, for the first time?"""
         shown = self.shown
-        if self.status.state is not State.UP or shown is None or now - self.heard <= MISSED * shown.interval:
+        expected = shown.interval if shown is not None else 0
+        refused = now - self._refused_at <= MISSED * max(expected, 600)
+        if shown is None:
+            if self.status.state is not State.UNKNOWN or not refused:
+                return False
+        elif self.status.state is not State.UP or now - self.heard <= MISSED * expected:
             return False
-        self._stand(State.SILENT, f"no report for {now - self.heard:.0f} s, expected every {shown.interval} s", wall)
+        silence = f"no report for {now - self.heard:.0f} s, expected every {expected} s"
+        self._stand(State.REFUSED if refused else State.SILENT, self._refused if refused else silence, wall)
+        self._block = None
         return True
 
-    def _stand(self, state: State, message: str | None, now: float) -> None:
+    def _stand(self, state: State, message: str | None, wall: float) -> None:
         before = self.status
         received = None if self.shown is None else self.shown.received
+        outcomes = {State.SILENT: Outcome.TIMEOUT, State.REFUSED: Outcome.AUTH}
         self.status = changed(
             before,
             state=state,
-            outcome=Outcome.TIMEOUT if state is State.SILENT else Outcome.OK,
-            since=before.since if before.state is state else now,
+            outcome=outcomes.get(state, Outcome.OK),
+            since=before.since if before.state is state else wall,
             answered=received or before.answered,
             message=message or "",
         )
