@@ -49,7 +49,7 @@ def forecast(candidates: Candidates, discovery: Discovery, unit: Unit, grounds: 
     shown: Counter[str] = Counter()
     for start in range(0, len(fresh), _LOT):
         lot = [text_of(number) for number in fresh[start : start + _LOT]]
-        seen = candidates.tried.seen(lot, discovery.port)
+        seen = candidates.tried.seen(lot)
         for address in lot:
             openers, _ = permitted(grounds.openers, seen.get(address, ()), discovery.max_credentials)
             packets += ROUNDS * (sum(not one.by_user for one in openers) + any(one.by_user for one in openers))

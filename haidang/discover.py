@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import getpass
 import json
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,32 +13,25 @@ from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from collector.discovery import AT_ONCE, explore
-from collector.errors import CollectorError
+from collector.errors import CollectorError, DiscoveryError
 from collector.estate.candidates import Candidate, Candidates, State
-from collector.forecast import Forecast, forecast
-from collector.polling.cases import End, Tally
-from collector.polling.discover import Search
-from collector.polling.line import Line
-from collector.service import budget
-from config import settings
+from config import settings, tables
 from config.discovery import Discovery
 from config.errors import ConfigError
 from config.ranges import Spans, parse
 from config.settings import Settings
-from snmp.client import Client
 
 from .check import load_profiles
 from .columns import aligned
+from .looking import Looking, count_addresses, dry_run, plain, what_is
 from .sentence import counted
 
-SHOW_EVERY = 0.25
-"""Seconds between two updates of the progress line."""
 WAITING = (State.NEW, State.LOCKED)
 """What `list` shows unless told otherwise: what somebody should look at."""
 COLUMNS = ("ID", "STATE", "UNIT", "ADDRESS", "WHAT", "NAME", "CREDENTIAL", "SEEN", "REMARK")
+T = TypeVar("T")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -59,20 +51,18 @@ def add_parser(subparsers: Any) -> None:
     look.add_argument("--afresh", action="store_true", help="begin again instead of going on with a run that was stopped")
     listed = add("list", show, "show what was found and waits for somebody to decide")
     listed.add_argument("--unit", default="", metavar="U", help="only of this unit")
+    states = [*(state.value for state in State), "all"]
     listed.add_argument(
-        "--state", action="append", choices=[*State, "all"], help=f"instead of {' and '.join(WAITING)}; may be given again"
+        "--state", action="append", choices=states, help=f"instead of {' and '.join(WAITING)}; may be given again"
     )
     listed.add_argument("--json", action="store_true", help="one JSON object a line")
     yes = add("accept", accept, "have candidates polled from now on")
     yes.add_argument("ids", nargs="+", metavar="ID", help="a candidate's number, or 3-9 for all from one to another")
-    yes.add_argument("--as", dest="name", default="", metavar="NAME", help="what the device is called, for one candidate")
+    yes.add_argument("--as", dest="name", type=_name, metavar="NAME", help="what one is called as a device")
     no = add("reject", reject, "do not poll candidates, nor offer them again")
     no.add_argument("ids", nargs="+", metavar="ID")
     gone = add("forget", forget, "forget candidates, and which credentials their addresses have seen")
     gone.add_argument("ids", nargs="+", metavar="ID", help="a candidate's number, an address, or an address range")
-
-
-# -- looking
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         with closing(Candidates.open(found.collector.database.reveal())) as candidates:
             if args.dry_run:
-                return asyncio.run(_dry_run(found, chosen, candidates, args.afresh))
-            return asyncio.run(_Looking(found, profiles, candidates).run(chosen, args.afresh))
+                return asyncio.run(dry_run(found, chosen, candidates, args.afresh))
+            return asyncio.run(Looking(found, profiles, candidates).run(chosen, args.afresh))
     except CollectorError as error:
         print(f"haidang discover: {error}", file=sys.stderr)
         return 1
@@ -97,142 +87,6 @@ def _chosen(path: Path, found: Settings, units: Sequence[str] | None) -> list[Di
         if unit not in found.discoveries:
             raise ConfigError(f"{path}: no [[discovery]] for unit {unit!r}: expected one of {', '.join(found.discoveries)}")
     return [one for one in found.discoveries.values() if not units or one.unit in units]
-
-
-async def _dry_run(found: Settings, chosen: Iterable[Discovery], candidates: Candidates, afresh: bool) -> int:
-    loop = asyncio.get_running_loop()
-    for one in chosen:
-        unit = found.units[one.unit]
-        grounds = await explore(found, candidates, one, Line(*budget(unit), loop.time))
-        for line in _forecast_lines(one, await asyncio.to_thread(forecast, candidates, one, unit, grounds, afresh)):
-            print(line)
-    print("nothing was asked")
-    return 0
-
-
-def _forecast_lines(one: Discovery, will: Forecast) -> Iterator[str]:
-    yield f"unit {one.unit}: {_addresses(will.addresses)} to ask on port {one.port}"
-    for number, what in (
-        (will.skipped, "known already, not asked"),
-        (will.resumed, "done with before the last run was stopped"),
-        (will.withheld, "left alone: they have seen as many credentials as they may (`haidang discover forget ADDRESS`)"),
-    ):
-        if number:
-            yield f"  {number} more {what}"
-    for name, count in will.shown.items():
-        yield f"  credential {name}: shown to at most {_addresses(count)}"
-    if not one.sweep:
-        yield "  only addresses in the ranges that leases and neighbours tell of"
-    if will.devices:
-        yield f"  neighbours' tables of {counted(will.devices, 'known device')}; what they tell of in the ranges is asked, too"
-    silence = f"{counted(will.packets, 'packet')} where nothing answers, {_duration(will.seconds)}"
-    yield f"  at most {silence}; about 30 packets more for each device found"
-    for problem in will.problems:
-        yield f"  {problem}"
-
-
-class _Looking:
-    """Searches in several units under way, and what the terminal shows of them."""
-
-    def __init__(self, found: Settings, profiles: Any, candidates: Candidates) -> None:
-        self._settings = found
-        self._profiles = profiles
-        self._candidates = candidates
-        self._searches: list[Search] = []
-        self._waiting = 0
-        self._stopped = False
-        self._live = sys.stderr.isatty()
-
-    async def run(self, chosen: Sequence[Discovery], afresh: bool) -> int:
-        """Look in all units, a few at a time."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop)
-        client = Client()
-        turn = asyncio.Semaphore(AT_ONCE)
-        self._waiting = len(chosen)
-
-        async def one(discovery: Discovery) -> int:
-            async with turn:
-                self._waiting -= 1
-                return 0 if self._stopped else await self._one(client, discovery, afresh)
-
-        shower = asyncio.create_task(self._show())
-        try:
-            codes = await asyncio.gather(*map(one, chosen))
-        finally:
-            shower.cancel()
-            client.close()
-        return 130 if self._stopped else max(codes)
-
-    async def _one(self, client: Client, discovery: Discovery, afresh: bool) -> int:
-        unit = self._settings.units[discovery.unit]
-        line = Line(*budget(unit), client.loop.time)
-        began = time.monotonic()
-        try:
-            grounds = await explore(self._settings, self._candidates, discovery, line)
-            search = Search(
-                client, self._profiles, self._candidates, discovery, unit, line, grounds.openers,
-                known=grounds.known, skip=grounds.skip, taken=grounds.taken, found=self._tell,
-            )  # fmt: skip
-            self._searches.append(search)
-            tally = await search.run(afresh)
-        except CollectorError as error:
-            self._print(f"unit {unit.id}: {error}", sys.stderr)
-            return 1
-        for text in _summary(tally, time.monotonic() - began):
-            self._print(text)
-        return 0 if tally.complete or self._stopped else 1
-
-    def _stop(self) -> None:
-        self._stopped = True
-        for search in self._searches:
-            search.stop()
-
-    def _tell(self, candidate: Candidate) -> None:
-        what = " ".join(filter(None, (_what(candidate), f'"{_plain(candidate.name)}"' if candidate.name else "")))
-        stands = {
-            State.NEW: f"candidate {candidate.id}",
-            State.ACCEPTED: f"accepted as {candidate.key}",
-            State.REJECTED: "rejected before",
-            State.KNOWN: "",
-            State.LOCKED: "no credential opens it",
-        }[candidate.state]
-        self._print(", ".join(filter(None, (f"{candidate.address}  {what}".rstrip(), stands, _plain(candidate.note)))))
-
-    async def _show(self) -> None:
-        while self._live:
-            tallies = [search.tally for search in self._searches]
-            begun, total = sum(one.begun for one in tallies), sum(one.total for one in tallies)
-            found = sum(sum(one.states.values()) for one in tallies)
-            left = _duration(max((search.seconds_left() for search in self._searches), default=0.0))
-            more = f", {counted(self._waiting, 'unit')} to come" if self._waiting else ""
-            sys.stderr.write(f"\r\x1b[K{begun} of {total} addresses asked, {found} found, {left} left{more}")
-            sys.stderr.flush()
-            await asyncio.sleep(SHOW_EVERY)
-
-    def _print(self, text: str, stream: Any = None) -> None:
-        if self._live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-        print(text, file=stream or sys.stdout, flush=True)
-
-
-def _summary(tally: Tally, seconds: float) -> Iterator[str]:
-    found = ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items()))
-    how = "" if tally.complete else ", stopped: `haidang discover run` goes on from here"
-    yield f"unit {tally.unit}: {_addresses(tally.done)} in {_duration(seconds)}{how}; found {found or 'nothing'}"
-    if tally.ends[End.CLOSED]:
-        yield f"  {_addresses(tally.ends[End.CLOSED])} where nothing speaks SNMP, or that cannot be reached"
-    if tally.skipped or tally.resumed:
-        yield f"  {tally.skipped} known already, {tally.resumed} done with before"
-    if tally.ends[End.WITHHELD]:
-        yield f"  {tally.ends[End.WITHHELD]} left alone: they have seen as many credentials as they may"
-    for problem in tally.problems:
-        yield f"  {problem}"
-
-
-# -- deciding
 
 
 def show(args: argparse.Namespace) -> int:
@@ -259,11 +113,14 @@ def accept(args: argparse.Namespace) -> int:
     if args.name and len(ids) != 1:
         raise ConfigError(f"--as names one device, and {len(ids)} candidates are given")
 
-    def work(candidates: Candidates, found: Settings) -> Iterator[str]:
+    def work(candidates: Candidates, found: Settings) -> Iterator[str | DiscoveryError]:
         taken = {device.id for device in found.devices}
-        for number in ids:
-            one = candidates.accept(number, getpass.getuser(), time.time(), args.name, taken)
-            yield f"candidate {number}: {one.address} is polled as {one.key}" + (f", {one.note}" if one.note else "")
+
+        def one(number: int) -> str:
+            taking = candidates.accept(number, getpass.getuser(), time.time(), args.name or "", taken)
+            return f"candidate {number}: {taking.address} is polled as {taking.key}" + (f", {taking.note}" if taking.note else "")
+
+        return map(_tried(one), ids)
 
     return _with_candidates(args, work)
 
@@ -271,10 +128,12 @@ def accept(args: argparse.Namespace) -> int:
 def reject(args: argparse.Namespace) -> int:
     """Do not offer candidates again."""
 
-    def work(candidates: Candidates, _: Settings) -> Iterator[str]:
-        for number in _ids(args.ids):
-            one = candidates.reject(number, getpass.getuser(), time.time())
-            yield f"candidate {number}: {one.address} is not polled, nor offered again"
+    def work(candidates: Candidates, _: Settings) -> Iterator[str | DiscoveryError]:
+        def one(number: int) -> str:
+            refused = candidates.reject(number, getpass.getuser(), time.time())
+            return f"candidate {number}: {refused.address} is not polled, nor offered again"
+
+        return map(_tried(one), _ids(args.ids))
 
     return _with_candidates(args, work)
 
@@ -282,32 +141,65 @@ def reject(args: argparse.Namespace) -> int:
 def forget(args: argparse.Namespace) -> int:
     """As if candidates had not been found, and nothing tried at their addresses."""
 
-    def work(candidates: Candidates, _: Settings) -> Iterator[str]:
-        for word in args.ids:
-            if word.isascii() and word.isdigit():
-                one = candidates.forget(int(word))
-                yield f"candidate {word}: {one.address} forgotten"
-                continue
-            try:
-                spans = Spans([parse(word)])
-            except ValueError as error:
-                raise ConfigError(f"neither a candidate's number nor an address: {error}") from None
+    def span(word: str) -> Spans:
+        try:
+            return Spans([parse(word)])
+        except ValueError as error:
+            raise ConfigError(f"neither a candidate's number nor an address: {error}") from None
+
+    words = {word: None if word.isascii() and word.isdigit() else span(word) for word in args.ids}
+
+    def work(candidates: Candidates, _: Settings) -> Iterator[str | DiscoveryError]:
+        def one(word: str) -> str:
+            if (spans := words[word]) is None:
+                return f"candidate {word}: {candidates.forget(int(word)).address} forgotten"
             gone, addresses = candidates.forget_at(spans)
-            yield f"{word}: {counted(len(gone), 'candidate')} forgotten, and what {_addresses(addresses)} had been shown"
+            return f"{word}: {counted(len(gone), 'candidate')} forgotten, and what {count_addresses(addresses)} had been shown"
+
+        return map(_tried(one), words)
 
     return _with_candidates(args, work)
 
 
-def _with_candidates(args: argparse.Namespace, work: Callable[[Candidates, Settings], Iterable[str]]) -> int:
+Said = Callable[[Candidates, Settings], Iterable[str | DiscoveryError]]
+
+
+def _with_candidates(args: argparse.Namespace, work: Said) -> int:
+    """Print what was done; what could not be done is said, and the rest is done all the same."""
     found = settings.read(args.config)
+    code = 0
     try:
         with closing(Candidates.open(found.collector.database.reveal())) as candidates:
-            for line in work(candidates, found):
-                print(line)
+            for said in work(candidates, found):
+                if isinstance(said, str):
+                    print(said)
+                else:
+                    print(f"haidang discover: {said}", file=sys.stderr)
+                    code = 1
     except CollectorError as error:
         print(f"haidang discover: {error}", file=sys.stderr)
         return 1
-    return 0
+    return code
+
+
+def _tried(work: Callable[[T], str]) -> Callable[[T], str | DiscoveryError]:
+    """The same work, its error instead of its answer when it cannot be done."""
+
+    def one(what: T) -> str | DiscoveryError:
+        try:
+            return work(what)
+        except DiscoveryError as error:
+            return error
+
+    return one
+
+
+def _name(text: str) -> str:
+    """What a device may be called in the settings, too."""
+    try:
+        return tables.name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _ids(words: Sequence[str]) -> list[int]:
@@ -327,28 +219,5 @@ def _row(one: Candidate) -> tuple[str, ...]:
     seen = datetime.fromtimestamp(one.last_seen).astimezone().strftime("%Y-%m-%d %H:%M")
     address = one.address if one.port == 161 else f"{one.address} port {one.port}"
     remark = f"device {one.key}" if one.key else one.note or one.how
-    words = (str(one.id), one.state, one.unit, address, _what(one), one.name, one.credential or "none", seen, remark)
-    return tuple(_plain(word) for word in words)
-
-
-def _what(one: Candidate) -> str:
-    maker = "" if one.model.casefold().startswith(one.vendor.casefold()) else one.vendor
-    return _plain(" ".join(filter(None, (one.kind, maker, one.model, one.serial))))
-
-
-def _plain(text: str) -> str:
-    """What a device says of itself, fit for a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:120]
-
-
-
-
-
-def _addresses(number: int) -> str:
-    return f"{number} address{'' if number == 1 else 'es'}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    words = (str(one.id), one.state, one.unit, address, what_is(one), one.name, one.credential or "none", seen, remark)
+    return tuple(plain(word) for word in words)

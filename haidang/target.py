@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
+from collector.discovery import enlarged
+from collector.errors import CollectorError
+from collector.estate.candidates import Candidates
 from collector.service import open_credential
 from config import settings
 from config.errors import ConfigError
@@ -95,11 +100,21 @@ def _secret(name: str, protocol: str, variable: str) -> bytes:
     return os.environ[variable].encode()
 
 
+def _devices(known: settings.Settings, address: str) -> Iterable[settings.Device]:
+    """Those of the settings; the inventory, which has the ones that discovery found, is opened when these do not have it."""
+    yield from known.devices
+    try:
+        with closing(Candidates.open(known.collector.database.reveal())) as candidates:
+            yield from enlarged(known, candidates.accepted()).devices
+    except CollectorError as e:
+        raise ConfigError(f"{address!r} is no device of the settings, and the inventory tells of no other: {e}") from e
+
+
 def target(args: argparse.Namespace, address: str) -> Target:
-    """The device at an address, or one of the settings by its id; raises ConfigError."""
+    """The device at an address, or one that is polled by its id; raises ConfigError."""
     if args.config is not None and not args.credential:
         known = settings.read(args.config)
-        for device in known.devices:
+        for device in _devices(known, address):
             if address in (device.id, device.address):
                 found = known.credentials[device.credential]
                 return Target(device.address, device.port, open_credential(found), context=found.context.encode(),

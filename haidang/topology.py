@@ -15,7 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from collector.discovery import enlarged
 from collector.errors import CollectorError
+from collector.estate.candidates import Candidates
 from collector.estate.directory import Node
 from collector.estate.inventory import Inventory
 from collector.estate.links import Kept, Links
@@ -88,9 +90,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _survey(found: Settings, units: Collection[str], url: str) -> None:
     """Ask the units' devices what they are, and those of the network what hangs on them; raises CollectorError."""
+    with closing(Candidates.open(url)) as candidates:
+        every = enlarged(found, candidates.accepted()).devices
     some = replace(
         found,
-        devices=tuple(one for one in found.devices if one.unit in units),
+        devices=tuple(one for one in every if one.unit in units),
         units={id: replace(unit, interval=CYCLE) for id, unit in found.units.items() if id in units},
     )
     profiles = load_profiles(some)
@@ -127,6 +131,7 @@ def as_json(drawn: Picture, found: Settings) -> dict[str, Any]:
             {**asdict(kept.link), "first_seen": _iso(kept.first_seen), "last_seen": _iso(kept.last_seen)} for kept in drawn.links
         ],
         "parents": dict(drawn.parents),
+        "shared": {mac: list(ids) for mac, ids in drawn.shared.items()},
         "findings": [asdict(finding(one, zone)) for one in drawn.flaws] if zone is not None else [],
     }
 

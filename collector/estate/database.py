@@ -22,7 +22,7 @@ _LOCK = 4_701_861_273_119_026_244
 
 
 def connect(url: str) -> Engine:
-    """An engine with an up-to-date schema; an SQLite file and its directory are made when absent.
+    """An engine with an up-to-date schema; an SQLite file and its directory are made when absent, for their owner only.
 
     Raises InventoryError, without the URL's password, when the database cannot be reached or is of a newer release.
     """
@@ -35,8 +35,9 @@ def connect(url: str) -> Engine:
     shown = parsed.render_as_string(hide_password=True)
     try:
         if parsed.get_backend_name() == "sqlite":
-            if parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            if parsed.database and parsed.database != ":memory:":
+                Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                Path(parsed.database).touch(mode=0o600)
             engine = create_engine(parsed, connect_args={"timeout": PATIENCE})
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)

@@ -52,17 +52,17 @@ class Tried:
                 found[one.name] = number
         return found
 
-    def seen(self, addresses: Sequence[str], port: int) -> dict[str, set[int]]:
-        """The credentials that these addresses have seen, by number."""
+    def seen(self, addresses: Sequence[str]) -> dict[str, set[int]]:
+        """The credentials that these addresses have seen, at whatever port, by number."""
         with reading(self._engine) as connection:
-            return _seen(connection, addresses, port)
+            return _seen(connection, addresses)
 
     def reserve(self, wanted: Sequence[tuple[str, int]], port: int, limit: int, when: float) -> set[tuple[str, int]]:
         """Those of the (address, credential) that may be sent, now written down as seen; `limit` different ones an address."""
         granted = set()
         with changing(self._engine) as connection:
             _lock(connection)
-            seen = _seen(connection, [address for address, _ in wanted], port)
+            seen = _seen(connection, [address for address, _ in wanted])
             rows = []
             for address, credential in wanted:
                 own = seen.setdefault(address, set())
@@ -91,11 +91,11 @@ def forget(connection: Connection, spans: Spans) -> int:
     return len(meant)
 
 
-def _seen(connection: Connection, addresses: Sequence[str], port: int) -> dict[str, set[int]]:
+def _seen(connection: Connection, addresses: Sequence[str]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for start in range(0, len(addresses), _AT_ONCE):
         some = addresses[start : start + _AT_ONCE]
-        query = select(TRIED.c.address, TRIED.c.credential_id).where(TRIED.c.port == port, TRIED.c.address.in_(some))
+        query = select(TRIED.c.address, TRIED.c.credential_id).where(TRIED.c.address.in_(some))
         for address, credential in connection.execute(query):
             found.setdefault(address, set()).add(credential)
     return found

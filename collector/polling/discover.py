@@ -37,12 +37,13 @@ log = logging.getLogger(__name__)
 
 UNDER_WAY = 3
 """Addresses under way, in questions that fit between one question and the end of the wait for its answer: enough that the line
-is always used, and so few that a search that is stopped has not begun everything and ended nothing."""
+is always used, also at the end of a small network, and so few that a search of a large one that is stopped has not begun
+everything and ended nothing."""
 EXAMINED = 12
 """Devices that are read at the same time."""
 BATCH = 32
 """Questions between two looks into the memory of what was tried."""
-SAVE_EVERY = 5.0
+SAVE_EVERY = 1.0
 """Seconds between two writings of how far a search is."""
 CATCH_UP = 0.25
 """Seconds that the pace may make up for after a delay."""
@@ -124,11 +125,14 @@ class Search:
         self._stopping = True
         self._changed.set()
 
+    def questions_left(self) -> int:
+        """How many questions will still be asked, as far as can be told."""
+        waiting = max(self.tally.total - self.tally.begun, 0)
+        return waiting * self._each() + sum(case.left() for case in self._cases.values())
+
     def seconds_left(self) -> float:
         """How long it will still take, as far as can be told."""
-        tally = self.tally
-        each = self._each()
-        waiting = max(tally.total - tally.begun, 0) * each + sum(case.left() for case in self._cases.values())
+        waiting = self.questions_left()
         return waiting * self._pause + (self._unit.timeout if waiting or self._cases else 0.0)
 
     # -- what is asked
@@ -195,7 +199,7 @@ class Search:
         if not some:
             return
         texts = {number: text_of(number) for number in some}
-        seen = await asyncio.to_thread(self._candidates.tried.seen, list(texts.values()), self._discovery.port)
+        seen = await asyncio.to_thread(self._candidates.tried.seen, list(texts.values()))
         for number, how in some.items():
             address = texts[number]
             first = self._first.get(address)
@@ -267,7 +271,9 @@ class Search:
         case.answered(step, result, said, target.security.engine_id if isinstance(target.security, Usm) else b"")
         if case.opened_by is not None:
             await self._examine(case, case.opened_by, target)
-        self._ready.append(case)
+            self._finish(case)  # at once: whoever stops the search now must not lose it
+        else:
+            self._ready.append(case)
         self._changed.set()
 
     def _target(self, address: str, step: Step) -> Target:

@@ -214,7 +214,7 @@ def test_forget(candidates: Candidates) -> None:
     gone, count = candidates.forget_at(Spans([parse("10.0.0.0/24")]))
     assert ([one.address for one in gone], count) == (["10.0.0.3"], 2)
     assert stands(candidates) == {"10.0.0.2": State.ACCEPTED, "10.0.1.4": State.NEW}
-    assert set(candidates.tried.seen(addresses, 161)) == {"10.0.1.4"}
+    assert set(candidates.tried.seen(addresses)) == {"10.0.1.4"}
 
 
 def test_credentials_are_known_by_what_they_are(candidates: Candidates, database_url: str) -> None:
@@ -254,8 +254,8 @@ def test_counting_holds_between_processes(candidates: Candidates, database_url: 
     together = set().union(*granted)
     for address in addresses:
         assert len({number for place, number in together if place == address}) == 3
-    assert {address: len(seen) for address, seen in other.tried.seen(addresses, 161).items()} == dict.fromkeys(addresses, 3)
-    assert other.tried.seen(addresses, 1161) == {}
+    assert {address: len(seen) for address, seen in other.tried.seen(addresses).items()} == dict.fromkeys(addresses, 3)
+    assert other.tried.reserve([(addresses[0], 99)], 1161, 3, NOW) == set()  # another port is the same door
     other.close()
 
 

@@ -52,3 +52,15 @@ def test_sqlite_is_in_wal_mode(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     engine.dispose()
+
+
+def test_an_inventory_is_its_owners_only(tmp_path: Path) -> None:
+    """A new SQLite file, what stands beside it and its directory can be read by nobody else: it tells what is where, and the
+    digests of credentials."""
+    engine = connect(f"sqlite:///{tmp_path}/state/inventory.db")
+    with writing(engine):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()}
+    engine.dispose()
+    assert modes
+    assert set(modes.values()) == {0o600}
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700

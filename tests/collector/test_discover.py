@@ -302,7 +302,7 @@ def test_a_crash_loses_no_count(tmp_path: Path) -> None:
             real()
             for one in ground.office.asked[len(seen_first) :]:
                 seen_first.append(one.address)
-                assert ground.candidates.tried.seen([one.address], ground.office.port).get(one.address)
+                assert ground.candidates.tried.seen([one.address]).get(one.address)
 
         loop = asyncio.get_running_loop()
         loop.remove_reader(ground.office._sock)

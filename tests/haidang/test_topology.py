@@ -81,6 +81,14 @@ def expected(cabling: Cabling) -> dict[str, Place]:
     return found
 
 
+def copied(cabling: Cabling) -> list[str]:
+    """The machines with somebody else's address."""
+    placed = expected(cabling)
+    switches = {plant.machine.address for plant in cabling.plants.values()}
+    machines = [one for one in cabling.members if one.address in cabling.attachments and one.address not in switches]
+    return sorted(device_id(one) for one in machines if device_id(one) not in placed)
+
+
 def told(unit: dict[str, Any], routers: set[str]) -> dict[str, Place]:
     """What the command says, in the same form; which port of its router leads to an office the cabling does not say."""
     return {
@@ -108,6 +116,7 @@ def test_the_provinces_cabling_is_recovered(surveyed: Path, running: Running, ca
     routers = {device_id(cabling.router) for cabling in laid.values()}
     for id, cabling in laid.items():
         assert told(units[id], routers) == expected(cabling), id
+        assert sorted(one for some in units[id]["shared"].values() for one in some) == copied(cabling)
     assert any(place[2] for cabling in laid.values() for place in expected(cabling).values()), "no unmanaged switch to find"
     assert any(len(cabling.plants) > 1 for cabling in laid.values()), "no second switch to find"
 
