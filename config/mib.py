@@ -10,6 +10,8 @@ from .objects import CHOICE, GROUPS, REPORT, Group, Object
 MODULE = "HAIDANG-MIB"
 UPDATED = "202611230000Z"
 
+_NOTIFICATION_GROUP = 1000
+"""Its arc below haidangGroups, where the groups of objects have those of their tables."""
 _SYNTAX = {
     objects.TEXT: "HdText",
     objects.NUMBER: "Gauge32",
@@ -158,6 +160,8 @@ def _conformance() -> str:
     ]
     for name in names:
         parts += [f"        GROUP {name}", "        DESCRIPTION", '            "Where the machine has such parts."']
+    for name in (f"{REPORT.name}Group", f"{REPORT.name}Notifications"):
+        parts += [f"        GROUP {name}", "        DESCRIPTION", '            "Where the agent sends reports."']
     parts.append("    ::= { haidangCompliances 1 }\n")
     for group, name in zip((*GROUPS, REPORT), (*names, f"{REPORT.name}Group"), strict=True):
         members = ",\n".join(f"        {group.object_name(item)}" for item in group.objects)
@@ -175,7 +179,7 @@ def _conformance() -> str:
         "    STATUS current",
         "    DESCRIPTION",
         '        "Reports that agents send of themselves."',
-        f"    ::= {{ haidangGroups {REPORT.arc + 1} }}\n",
+        f"    ::= {{ haidangGroups {_NOTIFICATION_GROUP} }}\n",
     ]
     return "\n".join(parts)
 

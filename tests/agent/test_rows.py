@@ -1,29 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hardware import WHOLE
 
 from agent.inventory import rows
-from agent.inventory.parts import (
-    Agent,
-    Antivirus,
-    Battery,
-    Disk,
-    Inventory,
-    Limit,
-    Machine,
-    Memory,
-    Module,
-    Monitor,
-    Network,
-    Printer,
-    Processor,
-    Security,
-    Software,
-    Stability,
-    System,
-    User,
-    Volume,
-)
+from agent.inventory.parts import Inventory
 from collector.polling.plan import arrange
 from collector.polling.translate import translate
 from config import objects
@@ -32,50 +13,6 @@ from snmp import ber
 from snmp.message import VarBind
 from snmp.oid import OID
 from snmp.tree import Tree
-
-WHOLE = Inventory(
-    Agent("0.1.0", 1_795_000_000, 250, True),
-    Machine("Lake", "Office 300", "", "LK-0042", "33221100-5544-7766-8899-aabbccddeeff", chassis="desktop", board_maker="Lake"),
-    (Processor("LGA1151", "Intel(R) Core(TM) i3-9100F CPU @ 3.60GHz", "Intel", 4, 4, 3600, 2018),),
-    Memory(8192, 2, 1, 32768),
-    (Module("DIMM 1", 8192, "DDR4", "DIMM", 2666, 2400, "Samsung", "M378", "1A2B"),),
-    (
-        Disk(
-            "sda",
-            "LAKE SSD",
-            "S1",
-            "2",
-            240057,
-            "ssd",
-            "sata",
-            5400,
-            False,
-            True,
-            "warning",
-            "8 sectors",
-            12,
-            35,
-            900,
-            30,
-            4,
-            8,
-            0,
-            99,
-        ),
-    ),
-    (Volume("/", "root", "ext4", "sda", True, True),),
-    (Network(2, "eth0", "wired", "Lake GbE", "e1000e", 1000, 100, bus="pci"), Network(7, "wlan0", "wireless", signal_dbm=-61)),
-    (Monitor("HDMI-1", "Dell", "Màn hình 24", "CN0X1", 2018, 1920, 1080, 527, 296),),
-    (Printer("LBP2900", "Canon LBP2900", "usb", "usb", True, "P1"),),
-    (Battery("BAT0", "Lake", "B1", "77", "Li-ion", 50000, 40000, 80, 312),),
-    System("Debian GNU/Linux", "12", "6.1.0", "x86_64", 1_700_000_000, 1_846_000_000, False, "", 1_790_000_000, ""),
-    Security(True, "ufw", True, False, True, "2.0", True),
-    (Antivirus("ClamAV", "1.0", False, True, 1_794_000_000),),
-    Stability(1_794_900_000, 2, 1_794_800_000, "power", 9),
-    (Limit("monitors", "no graphics card"),),
-    (Software("nano", "7.2", "Lake", "2024-01-02"),),
-    (User("lan", 1_794_990_000),),
-)
 
 
 def values(inventory: Inventory) -> dict[OID, ber.Value]:

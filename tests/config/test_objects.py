@@ -2,24 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from config import mib, objects
+from smi import BASE
 
-BASE = {
-    "SNMPv2-SMI": """SNMPv2-SMI DEFINITIONS ::= BEGIN
-        org OBJECT IDENTIFIER ::= { iso 3 }
-        internet OBJECT IDENTIFIER ::= { org dod(6) 1 }
-        private OBJECT IDENTIFIER ::= { internet 4 }
-        enterprises OBJECT IDENTIFIER ::= { private 1 }
-        Integer32 ::= INTEGER (-2147483648..2147483647)
-        Unsigned32 ::= [APPLICATION 2] IMPLICIT INTEGER (0..4294967295)
-        Gauge32 ::= [APPLICATION 2] IMPLICIT INTEGER (0..4294967295)
-        END""",
-    "SNMPv2-TC": """SNMPv2-TC DEFINITIONS ::= BEGIN
-        TruthValue ::= TEXTUAL-CONVENTION STATUS current DESCRIPTION "x" SYNTAX INTEGER { true(1), false(2) }
-        END""",
-    "SNMPv2-CONF": "SNMPv2-CONF DEFINITIONS ::= BEGIN END",
-}
-"""As much of the base modules (RFC 2578 to 2580) as ours imports; pysmi would fetch the whole ones from the internet."""
+from config import mib, objects
 
 MIB = Path(objects.__file__).parent / "mibs" / "HAIDANG-MIB.txt"
 
@@ -74,6 +59,8 @@ def test_pysmi_compiles_the_text(tmp_path: Path) -> None:
     result = compiler.compile("HAIDANG-MIB", rebuild=True)
     assert result["HAIDANG-MIB"] == "compiled", result
     compiled = json.loads(written["HAIDANG-MIB"])
+    named = [node["oid"] for node in compiled.values() if isinstance(node, dict) and "oid" in node]
+    assert len(set(named)) == len(named) > 200
     for group in objects.GROUPS:
         for item in group.objects:
             found = compiled[group.object_name(item)]
