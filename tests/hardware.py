@@ -1,4 +1,6 @@
-"""The hardware of machines of our own making: SMBIOS tables, EDIDs, SMART tables and pages, recorded trees of files, a whole inventory."""
+"""The hardware of machines of our own making: SMBIOS tables, EDIDs, SMART tables and pages, recorded trees of files, and one
+whole inventory.
+"""
 
 from __future__ import annotations
 
