@@ -74,7 +74,7 @@ class Failures:
 
     def many(self, address: str) -> bool:
         """Has it tried too many?"""
-        return self._count(address) >= FAILURES
+        return self._count(address) > FAILURES - 1
 
     def add(self, address: str) -> None:
         """It tried one more."""
@@ -164,7 +164,7 @@ class Desk:
             log.warning("agent was copied device=%s of=%s address=%s", grant.agent.key, agent.key, asked.said.address)
         else:
             grant = await asyncio.to_thread(self._agents.asked, agent, user, asked.said, now)
-        if asked.copied or grant.agent.taken != agent.taken:
+        if asked.copied or grant.agent.taken != agent.taken or grant.secrets.user != user:
             self._changed()
         told = self._told(request, grant)
         if (test := await self._line_test(grant.agent, now)) is not None:

@@ -101,7 +101,7 @@ class Agents:
     def __init__(self, engine: Engine, vault: Vault) -> None:
         self._engine = engine
         self._vault = vault
-        self._recognition = Recognition()
+        self._recognition = Recognition(prompt=True)
 
     @classmethod
     def open(cls, settings: Settings) -> Agents:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select
 
 from .evidence import Evidence, Values
 from .identity import TOGETHER, Known, Sighting, Verdict, match, pack
 from .matcher import load
-from .schema import ACT, CANDIDATE
+from .schema import ACT, CANDIDATE, SIGHTING
 
 FRESH = 300.0
 """Seconds for which what is known of machines is taken from memory."""
@@ -38,12 +38,16 @@ STRANGER = Likeness(Verdict.NEW)
 
 
 class Recognition:
-    """Machines and candidates, kept in memory while finds are compared with them. Used by one thread at a time."""
+    """Machines and candidates, kept in memory while finds are compared with them. Used by one thread at a time.
 
-    def __init__(self) -> None:
+    What others write is noticed after `FRESH` seconds; with `prompt` at once, which reads everything again each time.
+    """
+
+    def __init__(self, prompt: bool = False) -> None:
+        self._prompt = prompt
         self._known: Known | None = None
         self._read = 0.0
-        self._acts = (0, 0)
+        self._acts = (0, 0, 0)
 
     def recognise(self, connection: Connection, evidence: Evidence) -> Likeness:
         """Compare with all that is known but the evidence's own source."""
@@ -80,11 +84,12 @@ class Recognition:
         self._known = None
 
     def _refreshed(self, connection: Connection) -> Known:
-        acts = connection.execute(select(func.count(), func.count(ACT.c.undone))).one()
+        latest = select(func.max(SIGHTING.c.id)).scalar_subquery() if self._prompt else literal(0)
+        acts = connection.execute(select(func.count(), func.count(ACT.c.undone), latest)).one()
         now = time.monotonic()
         if self._known is None or tuple(acts) != self._acts or now - self._read > FRESH:
             self._known = load(connection)
-            self._acts, self._read = (acts[0], acts[1]), now
+            self._acts, self._read = (acts[0], acts[1], acts[2]), now
             accepted: dict[str, str] = {}
             for row in connection.execute(select(CANDIDATE).order_by(CANDIDATE.c.id)):
                 if row.key is not None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime
 import gzip
-import ipaddress
 import json
 import socket
 import ssl
@@ -17,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import certificates
 import fleet
 import httpx
 import peers
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from collector.model import Block, Layout, Series, Unit
 from config.secrets import Password, Secret, hash_password
@@ -270,26 +267,8 @@ def _basic(name: str, secret: str) -> str:
 @pytest.fixture
 def identity(tmp_path: Path) -> tuple[Path, Path]:
     """A self-signed certificate for loopback and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    paths = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return paths
+    certificates.make(tmp_path)
+    return tmp_path / "certificate.pem", tmp_path / "key.pem"
 
 
 def test_pages_over_tls(identity: tuple[Path, Path]) -> None:

@@ -1,0 +1,219 @@
+"""The whole way of an agent: invited, enrolled over HTTPS, reporting, rotated, revoked; collector and agent as processes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import certificates
+import peers
+import pytest
+
+from agent import enrol, enrolment
+from agent.errors import PortalError, SettingsError
+from agent.portal import Portal
+
+HOUSE = Path(__file__).parents[1]
+COLLECTOR = """
+[web]
+listen = "127.0.0.1:{web}"
+tls_certificate = "certificate.pem"
+tls_key = "key.pem"
+[agents]
+listen = "127.0.0.1:{reports}"
+interval = "10s"
+check_in = "60s"
+line_test_seconds = "1s"
+line_test_bytes = 200000
+[[unit]]
+id = "xa"
+name = "Xã An Lâm"
+"""
+
+
+class Estate:
+    """A collector that receives, in a directory; agents in directories below."""
+
+    def __init__(self, directory: Path, pin: str, stack: ExitStack) -> None:
+        self.directory = directory
+        self.pin = pin
+        self.web, self.reports = peers.free_port(), peers.free_port("udp")
+        self._stack = stack
+        (directory / "haidang.toml").write_text(COLLECTOR.format(web=self.web, reports=self.reports))
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.web}"
+
+    def haidang(self, *words: str) -> str:
+        """What a command of `haidang agent` prints."""
+        command = [sys.executable, "-m", "haidang.cli", "agent", *words, "--config", str(self.directory / "haidang.toml")]
+        return subprocess.run(command, cwd=HOUSE, check=True, capture_output=True, text=True).stdout
+
+    def agent(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of an agent that has a state of its own."""
+        config = self.directory / f"{name}.toml"
+        config.write_text(f'[agent]\nstate = "{name}"\n')
+        command = [sys.executable, "-m", "agent", *words, "--config", str(config)]
+        return subprocess.run(command, cwd=HOUSE, check=False, capture_output=True, text=True)
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """A process of ours, ended with the test; what it says goes to the file `log`."""
+        with open(self.directory / "log", "ab") as log:
+            process = subprocess.Popen([sys.executable, "-m", *words], cwd=HOUSE, stdout=log, stderr=log)
+        self._stack.callback(peers.end, process)
+        return process
+
+    def collect(self) -> subprocess.Popen[bytes]:
+        process = self.start("haidang.cli", "collector", "run", "--config", str(self.directory / "haidang.toml"))
+        peers.wait_until(lambda: "collector started" in self.log() or process.poll() is not None, "the collector runs")
+        return process
+
+    def log(self) -> str:
+        path = self.directory / "log"
+        return path.read_text() if path.exists() else ""
+
+    def invite(self) -> str:
+        """A new code."""
+        found = re.search(r"enrol \S+ (\S+) --pin (\w+)", self.haidang("invite", "--unit", "xa"))
+        assert found is not None and found[2] == self.pin
+        return found[1]
+
+    def enrolled(self, name: str) -> str:
+        """Enrol an agent; its device id."""
+        done = self.agent(name, "enrol", self.url, self.invite(), "--pin", self.pin)
+        assert done.returncode == 0, done.stderr
+        assert "reports go to 127.0.0.1" in done.stdout
+        known = enrolment.load(str(self.directory / name))
+        assert known is not None
+        return known.device
+
+    def page(self) -> str:
+        """The unit's page."""
+        with Portal(self.url, self.pin).download("/metrics/xa") as pieces:
+            return b"".join(pieces).decode()
+
+    def state(self, device: str) -> str:
+        """How a device stands on the page; empty: not there."""
+        try:
+            found = re.search(rf'^haidang_device_state{{device="{device}",unit="xa",state="(\w+)"}} 1$', self.page(), re.M)
+        except PortalError:
+            return ""  # the page is being put together
+        return found[1] if found else ""
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Iterator[Estate]:
+    with ExitStack() as stack:
+        found = Estate(tmp_path, certificates.make(tmp_path), stack)
+        found.collect()
+        yield found
+
+
+def test_from_the_invitation_to_the_page(estate: Estate) -> None:
+    """One command enrols a machine while its agent runs; it reports at once, says goodbye, and its line was measured."""
+    directory = estate.directory
+    assert estate.agent("one", "check").returncode == 0
+    process = estate.start("agent", "run", "--config", str(directory / "one.toml"))
+    peers.wait_until(lambda: "waits: nobody may ask it" in estate.log(), "the agent waits to be enrolled")
+    device = estate.enrolled("one")
+    peers.wait_until(lambda: estate.state(device) == "up", "its report is on the page", 40)
+    line = f'haidang_line_receive_bytes_per_second{{device="{device}"}}'
+    peers.wait_until(lambda: line in estate.page(), "the line is known", 40)
+    clock = re.search(r"^haidang_agent_clock_offset_seconds\S+ (\S+)", estate.page(), re.M)
+    assert clock is not None and abs(float(clock[1])) < 5
+    status = json.loads(estate.agent("one", "status", "--json").stdout)
+    assert status["enrolment"]["device"] == device and "trouble" not in status["standing"]
+    assert device in estate.haidang("list") and "used up" in estate.haidang("invitations", "--all")
+    process.terminate()
+    peers.wait_until(lambda: estate.state(device) == "off", "it said goodbye", 20)
+
+
+def test_rotated_and_revoked(estate: Estate) -> None:
+    """New keys are fetched at the next check-in, and the agent goes on with them; a revoked agent says so in its status."""
+    device = estate.enrolled("one")
+    state = estate.directory / "one"
+    before = enrolment.load(str(state))
+    assert "gets new keys" in estate.haidang("rotate", device)
+    enrol.check_in(str(state), 32473)
+    after = enrolment.load(str(state))
+    assert before is not None and after is not None
+    assert after.pushes[0].user.name != before.pushes[0].user.name and after.pushes[0].to == before.pushes[0].to
+    estate.start("agent", "run", "--config", str(estate.directory / "one.toml"))
+    peers.wait_until(lambda: estate.state(device) == "up", "it reports with its new keys", 40)
+    assert "is revoked" in estate.haidang("revoke", device)
+    enrol.check_in(str(state), 32473)
+    assert "revoked by" in estate.agent("one", "status").stdout
+    assert enrolment.load(str(state)) == after, "what it has stays, for it may be invited again"
+
+
+def test_a_copied_disk_is_noticed(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with a copy of another one's disk finds out by itself, forgets the other's engine and reports, and becomes a
+    device of its own."""
+    here = {"serial": ["7XK2LM3"], "mac": ["001b21010203"], "name": ["ketoan-01"]}
+    there = {"serial": ["9AB3CD4"], "mac": ["001b21998877"], "name": ["ketoan-01"]}
+    directory = str(estate.directory / "one")
+    monkeypatch.setattr("agent.identity.said", lambda cards: here)
+    first = enrol.enrol(directory, estate.url, estate.invite(), estate.pin, "")
+    for name in ("engine-id", "engine-boots"):
+        Path(directory, name).write_text("8000\n")
+    (Path(directory) / "spool" / "x").mkdir(parents=True)
+    assert enrol.check(directory) == 0
+    monkeypatch.setattr("agent.identity.said", lambda cards: there)
+    assert enrol.check(directory) == enrol.OTHER_MACHINE
+    enrol.check_in(directory, 32473)
+    second = enrolment.load(directory)
+    assert second is not None and enrol.check(directory) == 0
+    assert (first.device, second.device) == ("ketoan-01", "ketoan-01-2")
+    assert second.user != first.user and second.machine["serial"] == ["9AB3CD4"]
+    assert not {"engine-id", "engine-boots", "spool"} & {path.name for path in Path(directory).iterdir()}
+    assert "its disk is a copy of that of ketoan-01" in estate.haidang("list")
+
+
+def test_what_goes_wrong_is_said(estate: Estate) -> None:
+    """A wrong code, another certificate, an address where no collector is, and keys over plain HTTP are told apart in words."""
+    directory = str(estate.directory / "one")
+    with pytest.raises(PortalError, match="no such code"):
+        enrol.enrol(directory, estate.url, "0000-0000-0000", estate.pin, "")
+    with pytest.raises(PortalError, match=r"certificate is not the one expected: Fingerprints did not match"):
+        enrol.enrol(directory, estate.url, estate.invite(), "ab" * 32, "")
+    with pytest.raises(PortalError, match=r"certificate is not the one expected.*self-signed"):
+        enrol.enrol(directory, estate.url, estate.invite(), "", "")
+    with pytest.raises(PortalError, match=r"no collector answers there: .*refused"):
+        enrol.enrol(directory, f"https://127.0.0.1:{peers.free_port()}", estate.invite(), "", "")
+    with pytest.raises(SettingsError, match="keys are not sent in the clear"):
+        enrol.enrol(directory, "http://10.1.2.3", "0000-0000-0000", "", "")
+    with pytest.raises(SettingsError, match="expected the certificate's SHA-256"):
+        enrol.enrol(directory, estate.url, "0000-0000-0000", "abc", "")
+    with pytest.raises(SettingsError, match=r"nowhere.pem: cannot be read"):
+        enrol.enrol(directory, estate.url, "0000-0000-0000", "", "nowhere.pem")
+    assert enrolment.load(directory) is None
+    made = enrol.enrol(directory, estate.url, estate.invite(), "", str(estate.directory / "certificate.pem"))
+    assert made.ca.endswith("certificate.pem"), "an authority of one's own does as well as a pin"
+
+
+def test_a_changed_certificate_is_the_agents_trouble(estate: Estate) -> None:
+    """When the collector's certificate is another one, the agent keeps its keys and says what it found instead."""
+    estate.enrolled("one")
+    directory = str(estate.directory / "one")
+    known = enrolment.load(directory)
+    assert known is not None
+    enrolment.save(directory, known._replace(pin="cd" * 32))
+    enrol.check_in(directory, 32473)
+    status = estate.agent("one", "status").stdout
+    assert "Fingerprints did not match" in status and "enrolled   as" in status
+
+
+def test_a_damaged_enrolment_is_said(tmp_path: Path) -> None:
+    """An enrolment that was cut or overwritten is an error that names the file and the way out."""
+    from agent.errors import StateError
+
+    for content in ("", "[enrolment]\n", "\0\0", "[[push]]\n", "enrolment = 3\n"):
+        (tmp_path / enrolment.FILE).write_text(content)
+        with pytest.raises(StateError, match=r"enrolment.toml: is damaged .*; enrol again"):
+            enrolment.load(str(tmp_path))
