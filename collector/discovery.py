@@ -131,7 +131,9 @@ class Discoveries:
         """Begin to keep the schedule; `accepted` is what is polled already."""
         self.accepted = accepted
         self._scheduler.start()
-        self._scheduler.add_job(self._look, IntervalTrigger(seconds=LOOK_EVERY), coalesce=True, max_instances=1)
+        self._scheduler.add_job(
+            self._look, IntervalTrigger(seconds=LOOK_EVERY), coalesce=True, max_instances=1, misfire_grace_time=None
+        )
         self.settle(settings)
 
     def settle(self, settings: Settings) -> None:
