@@ -31,7 +31,7 @@ facts:
   model: ["{{hdMachineModel}}", "{{hdMachineBoardModel}}"]
   serial: ["{{hdMachineSerial}}", "{{hdMachineBoardSerial}}"]
   os_name: "{{hdSystemName}}"
-  os_version: ["{{hdSystemVersion}} ({{hdSystemBuild}})", "{{hdSystemVersion}}"]
+  os_version: [{{from: "{{hdSystemVersion}} ({{hdSystemBuild}})", where: {{hdSystemBuild: "~ ."}}}}, "{{hdSystemVersion}}"]
 
 components:
   - {{name: "{{hdProcessorName}}", kind: cpu, model: "{{hdProcessorModel}}", vendor: "{{hdProcessorMaker}}"}}

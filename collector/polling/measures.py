@@ -9,7 +9,7 @@ from typing import NamedTuple
 from config.rules import Rule
 from snmp.oid import OID
 
-from .readers import Columns, Compiler, Form, Numeric, Row
+from .readers import Columns, Compiler, Form, Row
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -57,32 +57,37 @@ class Measure(NamedTuple):
 class Gauge:
     """One value of a rule, with the rule's scale, unit, range and the raw numbers that mean "absent"."""
 
-    __slots__ = ("_absent", "_pin", "_plain", "_range", "_read", "_scale", "_unit")
+    __slots__ = ("_absent", "_alternatives", "_plain", "_range", "_scale", "_unit")
 
     def __init__(
         self, rule: Rule, name: str, compiler: Compiler, low: float = -math.inf, high: float = math.inf, unit: bool = True
     ) -> None:
-        read = compiler.value(rule.values[name])
-        assert read is not None
-        self._read: Numeric = read
+        self._alternatives = [
+            (read, [compiler.finder(ref) for ref in compiler.live_refs((one,))])
+            for one in rule.values[name]
+            if (read := compiler.value((one,))) is not None
+        ]
         self._scale = compiler.value(rule.scale, live=False) if unit else None
         self._unit = rule.unit if unit else (1, 0)
         self._absent = tuple(sorted(rule.absent))
         self._range = rule.range or (low, high)
         bounded = self._absent or math.isfinite(self._range[0]) or math.isfinite(self._range[1])
         self._plain = not bounded and self._scale is None and self._unit == (1, 0)
-        self._pin = [compiler.finder(ref) for ref in compiler.live_refs(rule.values[name])]
 
     def read(self, columns: Columns, row: Row, pinned: set[OID], limits: tuple[float, float] | None = None) -> Measure | None:
-        """The measurement of a row, within `limits`; cells it rests on other than linearly are added to `pinned`."""
-        form = self._read(columns, row)
-        measure = None if form is None else self._measure(form, columns, row, limits or self._range)
-        if measure is None or measure.cell is None:
-            for find in self._pin:
-                cell = find(columns, row)
-                if cell is not None:
-                    pinned.add(cell.oid)
-        return measure
+        """The first of the rule's values that is a measurement, within `limits`; cells it rests on other than linearly, and those
+        passed over as no reading, are added to `pinned`."""
+        for read, finders in self._alternatives:
+            form = read(columns, row)
+            measure = None if form is None else self._measure(form, columns, row, limits or self._range)
+            if measure is None or measure.cell is None:
+                for find in finders:
+                    cell = find(columns, row)
+                    if cell is not None:
+                        pinned.add(cell.oid)
+            if measure is not None:
+                return measure
+        return None
 
     def _measure(self, form: Form, columns: Columns, row: Row, limits: tuple[float, float]) -> Measure | None:
         value, cell, scale, offset = form

@@ -208,6 +208,8 @@ def _volume(rule: Rule, compiler: Compiler) -> Maker:
             # Pools that tell used and free alone: their sum stays, so it is worked out when the device is learnt.
             size = Measure(used.value + free.value, None, 1, 0, None, None)
         if size is not None and size.value <= 0:
+            if used is None or used.value <= 0:
+                return  # A drive without a medium.
             size = None
         if used is None and free is not None and size is not None and free.value <= size.value:
             used = free.times(-1, size.value)
