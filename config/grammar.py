@@ -12,7 +12,7 @@ from snmp.oid import OID
 from .catalogue import CATALOGUE
 from .documents import Node
 from .expressions import FORMS, Binary, Expr, Index, Object, Ref, Template, parse, parse_template
-from .rules import FACTS, KINDS, SECTIONS, Condition, Rule, Section, Source, Test, Text, Value
+from .rules import FACTS, KINDS, SECTIONS, Condition, Rule, Section, Source, Test, Text, Value, conditions
 from .units import SENSOR_CLASSES, conversion
 
 Objects = Mapping[str, Object]
@@ -272,54 +272,61 @@ def _own(expr: Expr) -> list[Ref]:
 
 
 class Use(NamedTuple):
-    """What is read: values that move, texts asked at every poll (a port's state), and what is asked hourly."""
+    """What is read: values that move, texts asked at every poll (a port's state), what is asked hourly, what must only be there.
+
+    Of the last the rows matter, not the values: a cell that comes or goes translates anew anyway.
+    """
 
     moving: set[Object]
     states: set[Object]
     seldom: set[Object]
+    there: set[Object]
 
 
 def used(rules: Iterable[Rule], facts: Mapping[str, Text], uptime: Value) -> Use:
     """All objects that the rules and facts of a profile read, by how they are used; one may be used in several ways."""
-    use = Use(set(), set(), set())
+    use = Use(set(), set(), set(), set())
     for one in uptime:
-        _use(one, use.moving, use.seldom)
+        _use(one, use.moving, use)
     for text in facts.values():
-        _use_text(text, use.seldom, use.seldom)
+        _use_text(text, use.seldom, use)
     for rule in rules:
         section = SECTIONS[rule.section]
         for name, value in rule.values.items():
             for one in value:
-                _use(one, use.moving if name in section.live else use.seldom, use.seldom)
+                _use(one, use.moving if name in section.live else use.seldom, use)
         for name, text in rule.texts.items():
-            _use_text(text, use.states if name in section.live_texts else use.seldom, use.seldom)
+            _use_text(text, use.states if name in section.live_texts else use.seldom, use)
         for text in rule.labels.values():
-            _use_text(text, use.seldom, use.seldom)
+            _use_text(text, use.seldom, use)
         for one in rule.scale:
-            _use(one, use.seldom, use.seldom)
-        for condition in (*rule.where, *rule.unless):
-            _use(condition.expr, use.seldom, use.seldom)
-    for rule in rules:
-        use.seldom.update(o for o in rule.rows if o not in use.moving)
+            _use(one, use.seldom, use)
+        _use_conditions(rule, use)
+        use.there.update(rule.rows)
+    use.seldom.update(use.there - use.moving)
     return use
 
 
-def _use_text(text: Text, own: set[Object], looked_up: set[Object]) -> None:
+def _use_text(text: Text, own: set[Object], use: Use) -> None:
     for source in text:
-        _use(source, own, looked_up)
+        _use(source, own, use)
 
 
-def _use(one: Expr | Source, own: set[Object], looked_up: set[Object]) -> None:
+def _use_conditions(of: Rule | Source, use: Use) -> None:
+    for condition in conditions(of):
+        _use(condition.expr, use.there if all(test.op == "any" for test in condition.tests) else use.seldom, use)
+
+
+def _use(one: Expr | Source, own: set[Object], use: Use) -> None:
     if isinstance(one, Source):
         for part in one.template.parts:
             if not isinstance(part, str):
-                _use(part, own, looked_up)
-        for condition in (*one.where, *one.unless):
-            _use(condition.expr, looked_up, looked_up)
+                _use(part, own, use)
+        _use_conditions(one, use)
     elif isinstance(one, Binary):
-        _use(one.left, own, looked_up)
-        _use(one.right, own, looked_up)
+        _use(one.left, own, use)
+        _use(one.right, own, use)
     elif isinstance(one, Ref):
         own.add(one.object)
         for part in one.at:
-            _use(part, looked_up, looked_up)
+            _use(part, use.seldom, use)

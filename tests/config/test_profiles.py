@@ -55,6 +55,19 @@ def test_measured_values_are_only_measured() -> None:
         assert not [steady[o.oid] for o in use.moving if o.oid in steady and o.hourly is not True], profile.name
 
 
+def test_being_there_is_no_reading(tmp_path: Path) -> None:
+    """A condition that asks only whether a measurement exists leaves it measured: its value does not matter."""
+    text = """
+objects: {level: 1.3.6.1.4.1.32473.7.1, other: 1.3.6.1.4.1.32473.7.2}
+facts: {kind: {from: sensor, %s}}
+sensors: [{class: charge, value: level}, {class: charge, value: other, unless: {level: any}}]
+"""
+    profiles = load(tmp_path, asked=text % 'where: {"level[1]": any}', tested=text % 'where: {"level[1]": "> 5"}')
+    level = OID.parse("1.3.6.1.4.1.32473.7.1")
+    assert level in profiles["asked"].moving
+    assert level not in profiles["tested"].moving
+
+
 def test_documented_example(tmp_path: Path) -> None:
     """The example in the documentation is a profile that works."""
     text = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8")
