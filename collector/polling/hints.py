@@ -55,6 +55,8 @@ def leased(files: Iterable[Path]) -> tuple[list[Hint], list[str]]:
     problems: list[str] = []
     for file in files:
         try:
+            if not file.is_file() and file.exists():
+                raise ValueError("is no regular file, expected one with leases")
             if (size := file.stat().st_size) > leases.LARGEST:
                 raise ValueError(f"has {size} octets, expected {leases.LARGEST} at most")
             found = leases.read(_decode(file.read_bytes()), time.time())

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 LARGEST = 64 << 20
 """Octets of a lease file at most."""
+_LONGEST = 10_000
+"""Characters of a line at most; longer ones are nobody's lease."""
 
 
 class Lease(NamedTuple):
@@ -22,22 +24,22 @@ class Lease(NamedTuple):
 
 
 def read(text: str, now: float) -> list[Lease]:
-    """The leases of a file, the last word on each address; raises ValueError when it is no lease file we know."""
-    lines = text.splitlines()
+    """The leases of a file, the last word on each address; raises ValueError when it is no lease file we know.
+
+    Clients of the server choose names in it: whatever they put there spoils their own line and no other.
+    """
+    lines = [line for line in text.replace("\r\n", "\n").replace("\r", " ").split("\n") if len(line) <= _LONGEST]
     first = next((line.strip() for line in lines if line.strip() and not line.strip().startswith(("#", ";"))), "")
     for form, reader in _FORMS:
-        if form.search(first) or (reader is _isc and _ISC.search(text)) or (reader is _mikrotik and _SECTION.search(text)):
-            try:
-                return list({lease.address: lease for lease in reader(lines, now)}.values())
-            except csv.Error as error:
-                raise ValueError(f"is damaged: {error}") from None
+        if form.search(first) or (reader in (_isc, _mikrotik) and any(map(form.search, lines))):
+            return list({lease.address: lease for lease in reader(lines, now)}.values())
     if not first:
         return []
     raise ValueError(f"begins with {first[:60]!r}, expected leases of ISC dhcpd, dnsmasq, Kea, Windows (Export-Csv) or MikroTik")
 
 
-_ISC = re.compile(r"^\s*(lease|iaaddr)\s+[\da-fA-F.:]+\s*\{", re.MULTILINE)
-_SECTION = re.compile(r"^/ip dhcp-server lease\b", re.MULTILINE)
+_ISC = re.compile(r"^[ \t]*(lease|iaaddr)[ \t]+[\da-fA-F.:]+[ \t]*\{")
+_SECTION = re.compile(r"^/ip dhcp-server lease\b")
 
 
 def _isc(lines: list[str], now: float) -> Iterator[Lease]:
@@ -77,18 +79,17 @@ def _dnsmasq(lines: list[str], now: float) -> Iterator[Lease]:
     """A line each: expiry (0: never), MAC (in IPv6 an identifier), address, name or ``*``, client id."""
     for line in lines:
         words = line.split()
-        if len(words) >= 4 and words[0].isdigit():
-            ends = int(words[0])
+        if len(words) >= 4 and (ends := _seconds(words[0])) is not None:
             yield Lease(words[2].strip("[]"), _mac(words[1]), words[3] if words[3] != "*" else "", not ends or ends > now)
 
 
 def _csv(lines: list[str], now: float) -> Iterator[Lease]:
     """Kea's memfile, and what Windows' Get-DhcpServerv4Lease exports: columns by their names."""
-    if lines[0].startswith("#TYPE"):
-        lines = lines[1:]
-    delimiter = ";" if lines[0].count(";") > lines[0].count(",") else ","
-    for row in csv.DictReader(lines, delimiter=delimiter):
-        cells = {str(key).strip().lower(): value.strip() for key, value in row.items() if isinstance(value, str)}
+    head, *rows = (line for line in lines if line.strip() and not line.startswith("#TYPE"))
+    delimiter = ";" if head.count(";") > head.count(",") else ","
+    keys = [key.strip().lower() for key in _cells(head, delimiter)]
+    for row in rows:
+        cells = dict(zip(keys, (cell.strip() for cell in _cells(row, delimiter)), strict=False))
         address = cells.get("address") or cells.get("ipaddress", "")
         mac = cells.get("hwaddr") or cells.get("clientid", "")
         if not address:
@@ -96,15 +97,20 @@ def _csv(lines: list[str], now: float) -> Iterator[Lease]:
         if "ipaddress" in cells:
             valid = cells.get("addressstate", "").lower().startswith("active")
         else:
-            expire = cells.get("expire", "")
-            valid = cells.get("state", "0") == "0" and (not expire.isdigit() or int(expire) > now)
+            expire = _seconds(cells.get("expire", ""))
+            valid = cells.get("state", "0") == "0" and (expire is None or expire > now)
         yield Lease(address, _mac(mac), cells.get("hostname", ""), valid)
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """The cells of one line: a quotation mark that nobody closes ends with it."""
+    return next(csv.reader([line], delimiter=delimiter), [])
 
 
 def _mikrotik(lines: list[str], now: float) -> Iterator[Lease]:
     """The section ``/ip dhcp-server lease`` of an export: fixed leases, which bear no time."""
     inside = False
-    for line in "\n".join(lines).replace("\\\n", "").splitlines():
+    for line in "\n".join(lines).replace("\\\n", "").split("\n"):
         if line.startswith("/"):
             inside = line.strip() == "/ip dhcp-server lease"
             line = line.removeprefix("/ip dhcp-server lease").strip() if _SECTION.match(line) else ""
@@ -116,7 +122,7 @@ def _mikrotik(lines: list[str], now: float) -> Iterator[Lease]:
                 yield Lease(pairs["address"], _mac(pairs.get("mac-address", "")), name, pairs.get("disabled") != "yes")
 
 
-_PAIR = re.compile(r'([\w-]+)=(?:"([^"]*)"|(\S+))')
+_PAIR = re.compile(r'(?<![\w-])([\w-]{1,40})=(?:"([^"]*)"|(\S+))')
 _Reader = Callable[[list[str], float], Iterator[Lease]]
 _FORMS: tuple[tuple[re.Pattern[str], _Reader], ...] = (
     (re.compile(r"^(\d+ [\da-fA-F:*-]+ \[?[\da-fA-F.:]+\]? |duid [\da-fA-F:]+$)"), _dnsmasq),
@@ -125,6 +131,11 @@ _FORMS: tuple[tuple[re.Pattern[str], _Reader], ...] = (
     (_ISC, _isc),
 )
 """How the first line of each form looks, or, of ISC's and MikroTik's, some line."""
+
+
+def _seconds(text: str) -> int | None:
+    """A time in Unix seconds; None for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def _mac(text: str) -> str:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.estate.evidence import Evidence, gather
-from collector.estate.identity import Decision, Known, Sighting, Verdict, match, pack, weigh
+from collector.estate.identity import AGREES, CONTRADICTS, Decision, Known, Sighting, Verdict, match, pack, weigh
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -130,6 +131,31 @@ def test_what_a_crowd_says() -> None:
         machines[machine] = machines.get(machine, 0) + 1
     assert max(machines.values()) < 20
     assert len(machines) > 50
+
+
+def test_a_claimed_serial_steals_nothing() -> None:
+    """A device that claims another machine's serial is not taken for it: not while that one answers elsewhere, whatever name the
+    claim bears, and not by the serial alone when it is off; and the machine itself is recognised as before."""
+    claim = {"serial": PC["serial"], "mac": SECOND["mac"], "model": PC["model"]}
+    for name in (PC["name"], SECOND["name"]):
+        assert match(seen({**claim, "name": name}, time=60.0), known(PC)).verdict is not Verdict.SAME
+    assert verdict({**claim, "name": SECOND["name"]}, PC) is Verdict.ASK
+    found = known(PC)
+    for number in range(20):
+        liar = seen({**claim, "name": f"liar-{number}"}, source=f"l{number}", address=f"10.0.1.{number}", time=60.0)
+        found.add(Sighting(100 + number, 100 + number, liar.source, "office", liar.address, 60.0, pack(liar.values)))
+    moved = match(seen({**PC, "name": "mot-cua-07"}, unit="annex", address="10.9.9.9"), found)
+    assert (moved.verdict, moved.machine) == (Verdict.SAME, 1)
+
+
+def test_the_rules_are_written_for_people() -> None:
+    """docs/identity.md has every rule with its points and reasons."""
+    text = (Path(__file__).parents[2] / "docs" / "identity.md").read_text(encoding="utf-8")
+    for kind in {**AGREES, **CONTRADICTS}:
+        agrees, differs = (
+            "" if kind not in rules else f"{rules[kind].points:+g} | {rules[kind].why}" for rules in (AGREES, CONTRADICTS)
+        )
+        assert f"| `{kind}` | {agrees or '|'} | {differs or '|'} |" in text
 
 
 def test_a_device_replaced_in_its_place() -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -131,7 +134,57 @@ def test_anything_else_is_refused_or_read(beginning: str, text: str) -> None:
         read(beginning + text, NOW)
     except ValueError as error:
         said = str(error)
-    assert "expected leases of ISC dhcpd" in said or "is damaged" in said
+    assert "expected leases of ISC dhcpd" in said
+
+
+KEA = "address,expire,hostname,state\n10.1.2.3,1900000000,{},0\n10.1.2.4,1900000000,b,0\n"
+WINDOWS = '"IPAddress","HostName","AddressState"\n"10.1.2.3","{}","Active"\n"10.1.2.4","b","Active"\n'
+DNSMASQ = "1900000000 00:1b:21:01:02:03 10.1.2.3 {} *\n1900000000 00:1b:21:01:02:04 10.1.2.4 b *\n"
+DHCPD = 'lease 10.1.2.3 {{\n  client-hostname "{}";\n}}\nlease 10.1.2.4 {{\n  client-hostname "b";\n}}\n'
+ROUTEROS = '/ip dhcp-server lease\nadd address=10.1.2.3 comment="{}"\nadd address=10.1.2.4 comment=b\n'
+HOSTILE = st.text(st.characters(blacklist_characters='"\\\n', blacklist_categories=["Cs"])) | st.sampled_from(
+    ["'", "}", "lease 10.1.2.4 {", "10.1.2.4", "a,b;c", "\u2028", "\x85", "\r", "#", "=", " add address=10.1.2.4", "a" * 200_000]
+)
+
+
+@given(st.sampled_from([KEA, WINDOWS, DNSMASQ, DHCPD, ROUTEROS]), HOSTILE)
+def test_a_name_spoils_its_own_line_only(form: str, name: str) -> None:
+    """Whatever a client calls itself, the lease after its own is read as ever, and no other lease appears."""
+    found = {lease.address: lease for lease in read(form.format(name), NOW)}
+    assert found["10.1.2.4"].name == "b"
+    assert found["10.1.2.4"].valid
+    assert found.keys() <= {"10.1.2.3", "10.1.2.4"}
+
+
+def test_a_quotation_mark_that_is_not_closed() -> None:
+    """It ends with its line: a client whose name begins with one hides no other."""
+    for form in (KEA, WINDOWS.replace('"{}"', "{}")):
+        assert [lease.address for lease in read(form.format('"'), NOW)] == ["10.1.2.3", "10.1.2.4"]
+
+
+def test_numbers_nobody_has() -> None:
+    """Times that are none, or too long, are that line's trouble."""
+    text = "1900000000 00:1b:21:01:02:03 10.1.2.3 a *\n²² 00:1b:21:01:02:05 10.1.2.5 a *\n" + "9" * 5000 + " x 10.1.2.6 a *\n"
+    assert [lease.address for lease in read(text, NOW)] == ["10.1.2.3"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# leases\n" + "\n" * 1_000_000 + "x",
+        ("lease " + " " * 2000 + "\n") * 500,
+        "/ip dhcp-server lease\nadd " + "a" * 2_000_000,
+        "/ip dhcp-server lease\nadd " + "a-" * 4_000 + "\n",
+        'address,x\n"' + "1," * 1_000_000,
+    ],
+    ids=["blank lines", "spaces", "one long line", "no pairs", "cells"],
+)
+def test_large_nonsense_takes_no_time(text: str) -> None:
+    """Reading takes time in proportion to the text, whatever is in it."""
+    began = time.process_time()
+    with contextlib.suppress(ValueError):
+        read(text, NOW)
+    assert time.process_time() - began < 5
 
 
 def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +199,11 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         f"lease file {tmp_path}/three: begins with 'hello', expected leases of ISC dhcpd, dnsmasq, Kea, "
         "Windows (Export-Csv) or MikroTik",
         f"lease file {tmp_path}/four: cannot be read (No such file or directory)",
+    ]
+    os.mkfifo(tmp_path / "pipe")
+    assert leased([tmp_path / "pipe", tmp_path])[1] == [
+        f"lease file {tmp_path}/pipe: is no regular file, expected one with leases",
+        f"lease file {tmp_path}: is no regular file, expected one with leases",
     ]
     monkeypatch.setattr("collector.polling.leases.LARGEST", 3)
     assert "has 6 octets, expected 3 at most" in leased(files)[1][2]
