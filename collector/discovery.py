@@ -233,7 +233,8 @@ def due_at(one: settings_of.Discovery, last: tuple[float, float | None] | None, 
     if last is not None and last[1] is None:
         due = now + SOON  # it was stopped: go on
     elif one.every is not None:
-        due = max(now + SOON, (last[0] if last is not None else 0.0) + one.every)
+        began = min(last[0], now) if last is not None else 0.0  # the clock may have been ahead
+        due = max(now + SOON, began + one.every)
     else:
         return None
     return datetime.fromtimestamp(due).astimezone()

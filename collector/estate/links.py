@@ -117,8 +117,9 @@ class Links:
             rows = list(_open(connection, asked, remotes))
             merged = merge([_kept(row) for row in rows], [one for one in found if one.device in ids and _known(one, ids)], when)
             for number, link in merged.seen.items():
-                values = {**_values(link, ids), "last_seen": when}
-                connection.execute(update(LINK).where(LINK.c.id == rows[number].id).values(**values))
+                row = rows[number]
+                values = {**_values(link, ids), "first_seen": min(row.first_seen, when), "last_seen": when}  # clocks go back
+                connection.execute(update(LINK).where(LINK.c.id == row.id).values(**values))
             gone = [rows[number] for number in merged.ended]
             for some in _chunks([row.id for row in gone if row.remote is not None]):
                 connection.execute(update(LINK).where(LINK.c.id.in_(some)).values(ended=when))

@@ -80,6 +80,7 @@ def test_when_a_search_is_due(tmp_path: Path) -> None:
     assert due(every, (NOW - 100, None)) == due(at, (NOW - 100, None)) == 60
     assert due(at, (NOW - 3600, NOW - 3000)) is None
     assert due(at, None) is None
+    assert due(every, (NOW + 1e9, NOW + 1e9)) == 86400, "a clock that was ahead puts nothing off for longer than an interval"
 
 
 Ground = Callable[[Callable[[Office, Discoveries, Candidates, list[list[Device]]], Awaitable[None]]], None]

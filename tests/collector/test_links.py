@@ -168,3 +168,14 @@ def test_the_ledger_is_read_port_by_port(inventory: Inventory) -> None:
     )  # fmt: skip
     assert links.nodes(["xa-2"]) == []
     assert links.states(["sw1", "nobody"]) == {"sw1": State.UP}
+
+
+def test_a_clock_that_was_ahead_leaves_nothing(inventory: Inventory) -> None:
+    """A link that began while the clock was years ahead began, once it is right again, when it is seen: so what its ports were
+    before, and are from now on, counts as on any other cable."""
+    links = Links(inventory.engine)
+    links.keep([AT_7], ["sw1"], NOW + 1000 * 24 * HOUR)
+    links.keep([AT_7], ["sw1"], NOW + HOUR)
+    assert links.standing() == [Kept(AT_7, NOW + HOUR, NOW + HOUR)]
+    links.keep([AT_7], ["sw1"], NOW + 2 * HOUR)
+    assert links.standing() == [Kept(AT_7, NOW + HOUR, NOW + 2 * HOUR)]
