@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench
+.PHONY: help setup demo test lint bench deb release
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
@@ -13,6 +13,8 @@ help:
 	@echo "make demo    watch this machine and a simulated province; Ctrl-C ends it"
 	@echo "make test    install the real peers, then ruff, mypy and all tests"
 	@echo "make lint    ruff and mypy only"
+	@echo "make deb     the agent's Debian package, in dist/"
+	@echo "make release the agent's next release for agents on Linux, in dist/; docs/agent-install.md"
 	@echo "make bench   every benchmark beside its peer (python -m bench lists them)"
 
 setup: .venv/installed
@@ -43,3 +45,9 @@ test: setup
 bench: setup
 	@deploy/packages.sh deploy/test-packages.txt deploy/bench-packages.txt
 	@$(BIN)/python -m bench all
+
+deb:
+	@$(PYTHON) -m deploy.debian.build
+
+release:
+	@$(PYTHON) -m deploy.release

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import IO, NoReturn
 
@@ -31,7 +31,8 @@ _LONGEST_PAUSE = 60.0
 _RAN = 60.0
 """Seconds after which a version that ended is started again at once."""
 _AS_OWNER = ("enrol",)
-"""Commands that leave files which the service must read: root becomes its user first."""
+"""Commands that leave files which the service must read: root becomes its user first, and may still read the firmware."""
+_KEPT = "+dac_read_search,+net_admin,+sys_rawio"
 
 
 def say(message: str) -> None:
@@ -50,11 +51,11 @@ def main(base: str, home: str, arguments: list[str] | None = None) -> int:
     """Run a command of the version that is due. `base` is where the installed version lies, `home` the state directory."""
     words = sys.argv[1:] if arguments is None else arguments
     directory = os.path.join(home, "versions")
-    if words[:1] and words[0] in _AS_OWNER:
-        _become_owner(home)
     # Root must not run what the service's user may write.
     if not _owns(home):
-        _become(base, "", words, {**os.environ, versions.VERSIONS: "", versions.VERSION: ""})
+        before = _as_owner(home) if words[:1] and words[0] in _AS_OWNER else []
+        installed = {**os.environ, versions.VERSIONS: "", versions.VERSION: "", "STATE_DIRECTORY": home}
+        _become(base, "", words, installed, before)
     if words[:1] == ["run"]:
         return Keeper(base, directory, words).run()
     version = _chosen(directory)
@@ -68,16 +69,13 @@ def _owns(home: str) -> bool:
         return False
 
 
-def _become_owner(home: str) -> None:
-    if os.name != "posix" or os.geteuid() or _owns(home):
-        return
-    try:
-        found = os.stat(home)
-    except OSError:
-        return
-    os.setgroups([])
-    os.setgid(found.st_gid)
-    os.setuid(found.st_uid)
+def _as_owner(home: str) -> list[str]:
+    """What runs a command as the service's user, where root asks for it."""
+    if os.name != "posix" or os.geteuid() or not os.path.exists(home):
+        return []
+    found = os.stat(home)
+    user = [f"--reuid={found.st_uid}", f"--regid={found.st_gid}", "--clear-groups"]
+    return ["/usr/bin/setpriv", *user, f"--inh-caps={_KEPT}", f"--ambient-caps={_KEPT}"]
 
 
 def _chosen(directory: str) -> str:
@@ -94,8 +92,8 @@ def _environment(directory: str, version: str) -> dict[str, str]:
     return {**os.environ, versions.VERSIONS: directory, versions.VERSION: version}
 
 
-def _become(path: str, version: str, words: list[str], environment: dict[str, str]) -> NoReturn:
-    line = [*command(path, not version), *words]
+def _become(path: str, version: str, words: list[str], environment: dict[str, str], before: Sequence[str] = ()) -> NoReturn:
+    line = [*before, *command(path, not version), *words]
     if os.name == "nt":
         sys.exit(subprocess.run(line, env=environment, check=False).returncode)
     os.execve(line[0], line, environment)
@@ -180,7 +178,12 @@ class Keeper:
         began = steady()
         try:
             child = subprocess.Popen(
-                line, stdin=subprocess.PIPE, stderr=self._output, env={**environment, lifeline.LIFELINE: "1"}
+                line,
+                stdin=subprocess.PIPE,
+                stdout=self._output,
+                stderr=self._output,
+                env={**environment, lifeline.LIFELINE: "1"},
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
             self._say(f"{line[0]}: cannot be started: {error.strerror}")

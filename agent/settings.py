@@ -87,7 +87,9 @@ class Settings(NamedTuple):
 
 
 def state_directory() -> str:
-    """Where the agent keeps its state unless told otherwise."""
+    """Where the agent keeps its state unless told otherwise; a service's is $STATE_DIRECTORY (systemd.exec(5))."""
+    if given := os.environ.get("STATE_DIRECTORY", "").partition(":")[0]:
+        return given
     if os.name == "nt":
         return os.path.join(os.environ.get("PROGRAMDATA", r"C:\ProgramData"), "Haidang")
     if os.geteuid() == 0:

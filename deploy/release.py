@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parent.parent
+LABEL = "release.toml"
 ROOMS = ("agent", "snmp", "config")
 MAIN = '''"""The agent, started by its directory's name."""
 
@@ -26,6 +27,7 @@ from agent.__main__ import main
 
 sys.exit(main())
 '''
+_PATH = re.compile(r"[\w-]+(/[\w-]+)*\.\w+")
 _EARLIEST = 315532800
 """1980-01-01, before which no ZIP archive can date a file."""
 
@@ -51,8 +53,11 @@ def epoch() -> int:
     return max(int(given or _EARLIEST), _EARLIEST)
 
 
-def modules() -> list[Path]:
-    """The files of the agent's room, and of the others those it imports, however indirectly; by their paths from the top."""
+def sources() -> list[Path]:
+    """The modules of the agent's room, those of others that it imports, however indirectly, and the data that these name.
+
+    By their paths from the top; data is a file whose path below its room stands in the code.
+    """
     known = {_name(path): path for room in ROOMS for path in sorted((HOUSE / room).rglob("*.py"))}
     left = [name for name in known if name.split(".")[0] == "agent"]
     found: set[str] = set()
@@ -61,7 +66,14 @@ def modules() -> list[Path]:
         if name not in found:
             found.add(name)
             left += [target for target in _imports(name, known[name]) if target in known]
-    return sorted(known[name].relative_to(HOUSE) for name in found)
+    modules = {known[name].relative_to(HOUSE) for name in found}
+    return sorted(modules | {path for module in modules for path in _data(module)})
+
+
+def _data(module: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse((HOUSE / module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _PATH.fullmatch(node.value):
+            yield from (Path(room, node.value) for room in ROOMS if (HOUSE / room / node.value).is_file())
 
 
 def _name(path: Path) -> str:
@@ -85,9 +97,9 @@ def _imports(name: str, path: Path) -> Iterator[str]:
 
 def files(platform: str = "linux") -> dict[str, bytes]:
     """What a directory of the agent holds, by the names in it."""
-    found = {str(path): (HOUSE / path).read_bytes() for path in modules()}
+    found = {str(path): (HOUSE / path).read_bytes() for path in sources()}
     found["__main__.py"] = MAIN.encode()
-    found["release.toml"] = label(version(), platform)
+    found[LABEL] = label(version(), platform)
     return found
 
 

@@ -54,6 +54,9 @@ PACKAGES = {
     "tc": "iproute2",
     "nft": "nftables",
     "git": "git",
+    "systemd-analyze": "systemd",
+    "makensis": "nsis",
+    "7z": "p7zip-full",
 }
 """Command -> the Debian package that holds it."""
 

@@ -10,6 +10,8 @@ from typing import Any
 from ..errors import Unreadable
 from .parts import Limit
 
+_NEEDED = 1 << 2 | 1 << 12 | 1 << 17
+"""CAP_DAC_READ_SEARCH, CAP_NET_ADMIN and CAP_SYS_RAWIO (linux/capability.h)."""
 _PATIENCE = 10.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -37,6 +39,18 @@ def run(command: list[str]) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
+def may_see_all() -> bool:
+    """May this process see what root sees?"""
+    if os.name != "posix" or os.geteuid() == 0:
+        return os.name == "posix"
+    try:
+        with open("/proc/self/status", "rb") as file:
+            effective = next(int(line.split()[1], 16) for line in file if line.startswith(b"CapEff:"))
+    except (OSError, StopIteration, ValueError):
+        return False
+    return effective & _NEEDED == _NEEDED
+
+
 class Source:
     """The machine, or a recording of one. `limits` collects what could not be seen."""
 
@@ -50,7 +64,7 @@ class Source:
         self.root = root
         self.recorded = bool(root) or answers is not None
         self.run = run
-        self.privileged = (os.geteuid() == 0 if os.name == "posix" else False) if privileged is None else privileged
+        self.privileged = may_see_all() if privileged is None else privileged
         self.limits: list[Limit] = []
         self.answers = answers
         """Windows: what its CIM classes answered (`cim.answers`)."""
