@@ -156,6 +156,12 @@ _METRICS = (
             "Parts of reports that agents sent, by what became of them: new, late (new, but too late for a page), known, "
             "refused, overflow, unauthenticated.", "result"),
     _metric("haidang_collector_reporters", "Machines whose agents may send reports."),
+    _metric("haidang_collector_late_reports_total",
+            "Late reports by what became of them: written, refused (by the remote storage), incomplete (parts never came).",
+            "result"),
+    _metric("haidang_collector_late_reports_waiting", "Late reports that are not yet written to the remote storage."),
+    _metric("haidang_collector_late_samples_total", "Samples of late reports written to the remote storage."),
+    _metric("haidang_collector_late_failures_total", "Attempts to write late reports that failed and are repeated."),
     _metric("haidang_collector_errors_total", "Polls that did not end well, and packets that fit nothing, by kind.", "kind"),
     _metric("haidang_collector_socket_dropped_total",
             "Packets the kernel dropped because the socket's buffer was full; raise sysctl net.core.rmem_max if this rises."),

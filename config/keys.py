@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import agents, discovery
+from . import agents, discovery, remote_write
 from .secrets import Password, Secret
 from .tables import Address, Key, address, alias, bandwidth, boolean, duration, name, number, one_of, text, whole
 
@@ -99,5 +99,6 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
     },
     "discovery": discovery.KEYS,
     "agents": agents.KEYS,
+    "remote_write": remote_write.KEYS,
 }
 """Table -> key -> how it is read. `sample.toml` shows each of them."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import agents, discovery
+from . import agents, discovery, remote_write
 from .agents import Agents
 from .discovery import Discovery
 from .errors import ConfigError
 from .keys import KEYS
+from .remote_write import RemoteWrite
 from .secrets import Password, Secret
 from .tables import Address, Table, expected, suggest
 
@@ -115,10 +116,11 @@ class Settings:
     devices: tuple[Device, ...]
     files: tuple[Path, ...]
     agents: Agents
+    remote_write: RemoteWrite
     discoveries: Mapping[str, Discovery] = field(default_factory=dict)
 
 
-_SINGLE = ("collector", "web", "agents")
+_SINGLE = ("collector", "web", "agents", "remote_write")
 _REPEATED = ("credential", "unit", "device", "discovery")
 
 
@@ -146,10 +148,11 @@ class _Reading:
         units = self._units(collector)
         devices = self._devices(units, credentials)
         told = agents.read(self._section("agents"))
+        writing = remote_write.read(self._section("remote_write"))
         discoveries = discovery.read(self.repeated["discovery"], units, credentials)
         if self.problems:
             raise ConfigError(*self.problems)
-        return Settings(collector, web, credentials, units, devices, tuple(self.files), told, discoveries)
+        return Settings(collector, web, credentials, units, devices, tuple(self.files), told, writing, discoveries)
 
     def _file(self, path: Path, main: bool) -> None:
         try:

@@ -277,7 +277,7 @@ class Pages:
             known.last = block.time
             end = stamp(block.time)
         template = self._templates.of(block.layout)
-        values = _wrapped(block) if self._wrap_counters else block.values
+        values = wrapped(block) if self._wrap_counters else block.values
         try:
             segments = template.render(known.label, values, end)
         except (ValueError, TypeError) as error:
@@ -342,7 +342,7 @@ class Pages:
         return [office.page for office in self.offices.values() if office.page is not None]
 
 
-def _wrapped(block: Block) -> list[int | float]:
+def wrapped(block: Block) -> list[int | float]:
     """The values with counters counting from 0 again where a double can no longer tell two numbers apart."""
     return [
         value % WRAP if value >= WRAP and CATALOGUE[series.metric].type == "counter" else value

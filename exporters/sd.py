@@ -10,6 +10,9 @@ from collector.model import Unit
 
 from .text import LONGEST
 
+JOB = "haidang"
+"""The job of the units' pages in the scrape configuration."""
+
 
 class Group(TypedDict):
     """One entry of the discovery's answer (Prometheus documentation, "HTTP SD requests")."""
@@ -23,6 +26,11 @@ def unit_path(unit: str) -> str:
     return "/metrics/" + quote(unit, safe="")
 
 
+def unit_labels(unit: str, name: str) -> dict[str, str]:
+    """What every series of a unit's page is given beside its own labels."""
+    return {"unit": unit, "unit_name": name[:LONGEST]}
+
+
 def groups(units: Iterable[Unit], target: str, scheme: str = "http") -> list[Group]:
     """One group a unit. `target` is the host and port under which Prometheus reaches the pages."""
     return [
@@ -31,8 +39,7 @@ def groups(units: Iterable[Unit], target: str, scheme: str = "http") -> list[Gro
             "labels": {
                 "__scheme__": scheme,
                 "__metrics_path__": unit_path(unit.id),
-                "unit": unit.id,
-                "unit_name": unit.name[:LONGEST],
+                **unit_labels(unit.id, unit.name),
             },
         }
         for unit in units
@@ -47,7 +54,7 @@ def scrape_config(target: str, scheme: str = "http", interval: int = 60) -> str:
     """
     return f"""\
 scrape_configs:
-  - job_name: haidang
+  - job_name: {JOB}
     scheme: {scheme}
     scrape_interval: {interval}s
     honor_labels: true
@@ -69,4 +76,9 @@ scrape_configs:
       - source_labels: [__name__]
         regex: haidang_device_state
         action: drop
+# What agents report after an outage, written back with its own times by the collector's [remote_write]; needs Prometheus 2.39 and
+# --web.enable-remote-write-receiver.
+storage:
+  tsdb:
+    out_of_order_time_window: 8d
 """

@@ -28,10 +28,14 @@ _LABEL_NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
 _NUMBERS = frozenset((int, float))
 
 
+def plain(value: str) -> bytes:
+    """A label value in UTF-8. NUL, which ends the page for some parsers, and surrogates are replaced."""
+    return value[:LONGEST].replace("\0", "\ufffd").encode("utf-8", "replace")
+
+
 def escape(value: str) -> bytes:
-    """A label value between its quotes. NUL, which ends the page for some parsers, and surrogates are replaced."""
-    text = value[:LONGEST].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\0", "\ufffd")
-    return text.encode("utf-8", "replace")
+    """A label value between its quotes."""
+    return plain(value).replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
 
 
 def pairs(labels: Iterable[tuple[str, str]]) -> bytes:
@@ -61,7 +65,7 @@ class Template:
     __slots__ = ("__weakref__", "_pick", "_size", "_text", "families", "key")
 
     def __init__(self, layout: Layout) -> None:
-        chosen = _usable(layout.series)
+        chosen = usable(layout.series)
         order = sorted(chosen, key=lambda position: ORDER[layout.series[position].metric])
         families: list[int] = []
         parts: list[bytes] = []
@@ -129,7 +133,7 @@ def _picker(order: list[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     return lambda values: [values[position] for position in order]
 
 
-def _usable(series: Sequence[Series]) -> list[int]:
+def usable(series: Sequence[Series]) -> list[int]:
     """The positions of the series that may stand on a page: known metric, good labels, no series twice."""
     seen = set()
     chosen = []

@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,14 @@ from config import settings
 from config.errors import ConfigError
 from config.profiles import Profiles
 from config.settings import Settings
+from exporters import sd
 from exporters.agents import Desk
+from exporters.backfill import Backfill
 from exporters.errors import ExportError
 from exporters.health import Health
 from exporters.http import Server
 from exporters.prometheus import Pages
+from exporters.remote_write import Writer
 
 from . import log as logs
 from .check import load_profiles
@@ -130,6 +133,17 @@ class Running:
         self.discoveries = Discoveries(self.service.client, profiles, candidates, self.service.line, self._accept)
         if agents is not None:
             self.reporters = Reporters(found, profiles, agents, self.service.sinks, self._admit)
+        self.backfill: Backfill | None = None
+        if self.reporters is not None and found.remote_write.url:
+            writer = Writer(found.remote_write)
+            self.backfill = Backfill(self.reporters.receive, writer, self._scraped_as, found.web.wrap_counters)
+
+    def _scraped_as(self, device: Device) -> Mapping[str, str]:
+        """The labels Prometheus gives what it scrapes of a device, by the prometheus.yml of `haidang export alerts`."""
+        known = self.settings.units.get(device.unit)
+        listen = self.settings.web.listen
+        usual = {"job": sd.JOB, "instance": str(listen)}
+        return {**(self.settings.remote_write.labels or usual), **sd.unit_labels(device.unit, known.name if known else "")}
 
     def _timed(self, device: Device) -> bool:
         if device.id in self._reporting:  # their values are said again in time
@@ -149,7 +163,7 @@ class Running:
         web = self.settings.web
         self.server = Server(
             self.pages,
-            Health(self.service.numbers, self.pages.numbers, *([self.reporters.receive.numbers] if self.reporters else [])),
+            Health(self.service.numbers, self.pages.numbers, *self._counts()),
             host=listen[0],
             port=listen[1],
             certificate=web.tls_certificate,
@@ -159,10 +173,16 @@ class Running:
             agents=self._desk(),
         )
         await self.server.start()
+        if self.backfill is not None:
+            self.backfill.start()
         devices, units = counted(len(self.settings.devices), "device"), counted(len(self.settings.units), "unit")
         self.discoveries.start(self.written, self.accepted)
         print(f"polling {devices} in {units}; pages at {self.server.url}", flush=True)
         log.info("collector started pages=%s", self.server.url)
+
+    def _counts(self) -> list[Callable[[], Mapping[str, float | Mapping[str, float]]]]:
+        counts = [self.reporters.receive.numbers] if self.reporters is not None else []
+        return [*counts, self.backfill.numbers] if self.backfill is not None else counts
 
     def _desk(self) -> ASGIApp | None:
         if self.reporters is None:
@@ -173,6 +193,8 @@ class Running:
         found = self.service.ailments() if self.service is not None else []
         if self.reporters is not None and (trouble := self.reporters.receive.trouble):
             found.append(f"reports: {trouble}")
+        if self.backfill is not None and self.backfill.trouble:
+            found.append(f"late reports: {self.backfill.trouble}")
         return found
 
     def read_again(self) -> None:
@@ -213,6 +235,8 @@ class Running:
     async def stop(self) -> None:
         """Search, poll, receive and serve no more."""
         await self.discoveries.stop()
+        if self.backfill is not None:
+            await self.backfill.stop()
         if self.reporters is not None:
             await self.reporters.stop()
         if self.service is not None:

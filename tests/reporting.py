@@ -85,9 +85,10 @@ class Agent:
         self.sent: list[bytes] = []
 
     def report(
-        self, rows: Sequence[VarBind], reason: int = INTERVAL, full: bool = False, ago: float = 0.0, interval: int = 600
-    ) -> list[tuple[int, Notification]]:
-        """The parts of a report as they are sent."""
+        self, rows: Sequence[VarBind], reason: int = INTERVAL, full: bool = False, ago: float = 0.0, interval: int = 600,
+        oldest: int = 0,
+    ) -> list[tuple[int, Notification]]:  # fmt: skip
+        """The parts of a report as they are sent; without `oldest` the agent holds nothing older."""
         encoded = self.memory.full(rows) if full else self.memory.changed(rows) or []
         found = bodies(encoded)
         first = self.sequence
@@ -98,7 +99,7 @@ class Agent:
         made = []
         for n, body in enumerate(found):
             part = Part(self.base, n + 1, len(found), when, 4711, interval, reason, 0, 0, body)
-            made.append((first + n, notification(part, first + n, first + n, objects.ENTERPRISE, round(ago))))
+            made.append((first + n, notification(part, first + n, oldest or first + n, objects.ENTERPRISE, round(ago))))
         return made
 
     def start(self, rows: Sequence[VarBind], interval: int = 600) -> list[tuple[int, Notification]]:

@@ -297,6 +297,11 @@ class Journal:
             float("inf") if until is None else until,
         )
 
+    def waiting(self) -> int:
+        """Parts of late reports that are not yet written."""
+        count: int = self._db.execute("SELECT count(*) FROM report WHERE late = 1").fetchone()[0]
+        return count
+
     def written(self, heads: Iterable[Report]) -> None:
         """These late reports are safe elsewhere; raises ReceiveError."""
         try:

@@ -324,9 +324,12 @@ class Receive:
         """From now on keep late reports until `written` is told of them."""
         self._journal.keep_late = True
 
-    def late(self, after: int, limit: int) -> tuple[list[Late], int]:
-        """See `Journal.late`; for other threads, which it keeps waiting for the disk. Raises ReceiveError."""
-        return self._disk.submit(self._journal.late, after, limit, time.time()).result()
+    def late(self, after: int, limit: int) -> tuple[list[Late], int, int]:
+        """What `Journal.late` gives, and how many parts of reports wait; for other threads. Raises ReceiveError."""
+        return self._disk.submit(self._late, after, limit).result()
+
+    def _late(self, after: int, limit: int) -> tuple[list[Late], int, int]:
+        return *self._journal.late(after, limit, time.time()), self._journal.waiting()
 
     def written(self, heads: Sequence[Report]) -> None:
         """These late reports are safe elsewhere; for other threads, as `late`. Raises ReceiveError."""

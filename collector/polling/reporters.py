@@ -11,9 +11,11 @@ from dataclasses import replace as changed
 from config import objects
 from config.profiles import Profile
 from snmp import ber, message
+from snmp.errors import SnmpError
 from snmp.message import VarBind
 from snmp.notify import SYS_UP_TIME
 
+from ..errors import ReceiveError
 from ..model import Block, Device, Facts, Outcome, State, Status
 from .journal import TOLERATED, Late, Report
 from .learn import columns
@@ -56,10 +58,16 @@ def understood(profile: Profile, base: Iterable[bytes], bodies: Iterable[bytes],
 
 
 def late_blocks(profile: Profile, late: Late) -> list[Block]:
-    """The values of a report that no page has shown, as the page would have; none of a farewell or of one that lacks parts."""
+    """The values of a report that no page has shown, as the page would have; none of a farewell or of one that lacks parts.
+
+    Raises ReceiveError for objects that cannot be read.
+    """
     if not late.bodies or late.head.reason in _ENDINGS:
         return []
-    block, _ = understood(profile, late.base, late.bodies, late.head)
+    try:
+        block, _ = understood(profile, late.base, late.bodies, late.head)
+    except SnmpError as error:
+        raise ReceiveError(f"the objects of a report cannot be read: {error}") from error
     return [block._replace(time=time) for time in stamps(late.head.time, late.head.interval, late.until)]
 
 

@@ -56,7 +56,7 @@ def test_sample_shows_every_key() -> None:
     shown: dict[str, set[str]] = {table: set() for table in KEYS}
     table = ""
     for line in SAMPLE.read_text(encoding="utf-8").splitlines():
-        if header := re.fullmatch(r"#?\[+([a-z.]+)\]+", line):
+        if header := re.fullmatch(r"#?\[+([a-z._]+)\]+", line):
             table = header[1]
         elif key := re.match(r"#?([a-z_]+) = ", line):
             shown.setdefault(table, set()).add(key[1])
@@ -70,11 +70,12 @@ def test_sample_comments_are_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     lines = SAMPLE.read_text(encoding="utf-8").splitlines()
     for directory in ("secrets", "tls", "units", "profiles"):
         (tmp_path / directory).mkdir()
-    for name in ("database", "prometheus", "community", "auth", "priv", "agents"):
+    for name in ("database", "prometheus", "community", "auth", "priv", "agents", "remote-write", "remote-write-token"):
         (tmp_path / "secrets" / name).write_text("a long secret, of 32 octets at least\n")
-    for name in ("tls/certificate.pem", "tls/key.pem", "units/one.toml"):
+    for name in ("tls/certificate.pem", "tls/key.pem", "tls/ca.pem", "units/one.toml"):
         (tmp_path / name).touch()
-    for name in ("DATABASE", "WEB_PASSWORD", "COMMUNITY", "AUTH", "PRIV", "AGENTS_KEY"):
+    secrets = ("WEB_PASSWORD", "AGENTS_KEY", "REMOTE_WRITE_PASSWORD", "REMOTE_WRITE_TOKEN")
+    for name in ("DATABASE", "COMMUNITY", "AUTH", "PRIV", *secrets):
         monkeypatch.setenv(f"HAIDANG_{name}", "a long secret, of 32 octets at least")
     tried = 0
     for at, line in enumerate(lines):
