@@ -90,7 +90,7 @@ def _serial(record: Record) -> str:
 def iso_date(text: str) -> str:
     """MM/DD/YYYY (two digits of the year in old firmware) as YYYY-MM-DD; empty when it is no date."""
     parts = text.replace("-", "/").split("/")
-    if len(parts) != 3 or not all(part.isdigit() for part in parts):
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
         return ""
     month, day, year = map(int, parts)
     if len(parts[0]) == 4:

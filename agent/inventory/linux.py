@@ -40,8 +40,7 @@ def records(source: Source) -> list[smbios.Record]:
         except Unreadable:
             return []
     entry = source.data("/sys/firmware/dmi/tables/smbios_entry_point") or b""
-    version = (entry[7], entry[8]) if entry[:5] == b"_SM3_" else (entry[6], entry[7]) if len(entry) > 7 else (3, 0)
-    return smbios.records(table, version)
+    return smbios.records(table, smbios.version(entry))
 
 
 def machine(source: Source) -> Machine:
@@ -75,7 +74,7 @@ def _machine_from_files(source: Source) -> Machine:
         uuid=uuid(source.text(_DMI + "product_uuid")),
         sku=text("product_sku"),
         asset_tag=text("chassis_asset_tag"),
-        chassis=smbios.CHASSIS_FORMS[kind] if kind < len(smbios.CHASSIS_FORMS) else "",
+        chassis=smbios.CHASSIS_FORMS[kind] if 0 <= kind < len(smbios.CHASSIS_FORMS) else "",
         board_maker=text("board_vendor"),
         board_model=text("board_name"),
         board_serial=serial(text("board_serial")),

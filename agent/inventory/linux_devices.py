@@ -70,7 +70,7 @@ def networks(source: Source, modes: Modes | None = None) -> list[Network]:
     for name in source.names("/sys/class/net"):
         at = f"/sys/class/net/{name}/"
         number = source.number(at + "ifindex")
-        if number is None or not source.exists(at + "device"):
+        if not 0 < (number or 0) < 1 << 31 or not source.exists(at + "device"):
             continue
         radio = source.exists(at + "wireless") or source.exists(at + "phy80211")
         bus = os.path.basename(source.target(at + "device/subsystem"))
@@ -79,7 +79,7 @@ def networks(source: Source, modes: Modes | None = None) -> list[Network]:
         names = names or _pci_names(source)
         found.append(
             Network(
-                number=number,
+                number=number or 0,
                 name=name,
                 medium=_medium(source, at, bus, radio),
                 model=_model(source, at, names),

@@ -6,6 +6,7 @@ The record is wtmp (utmp(5)), wtmpdb's database where wtmp is no more, or the jo
 from __future__ import annotations
 
 import json
+import re
 import struct
 import time
 from typing import NamedTuple
@@ -36,8 +37,8 @@ class _Start(NamedTuple):
 
 def started(source: Source) -> float:
     """When the system that runs was started, Unix seconds."""
-    line = next((line for line in source.text("/proc/stat").splitlines() if line.startswith("btime ")), "")
-    return float(line.split()[1]) if line else boot_time()
+    told = re.search(r"^btime (\d{1,12})$", source.text("/proc/stat"), re.MULTILINE)
+    return float(told[1]) if told else boot_time()
 
 
 def stability(source: Source) -> Stability:

@@ -50,7 +50,7 @@ def _disk(source: Source, name: str) -> Disk:
         size_mb=(source.number(at + "size") or 0) * 512 // 1_000_000,
         medium=_medium(source, name, bus, model, rpm, controller),
         bus="raid" if controller and bus == "scsi" else bus,
-        rpm=int(rpm) if rpm.isdigit() and int(rpm) > 1 else None,
+        rpm=int(rpm) if rpm.isdecimal() and int(rpm) > 1 else None,
         removable=source.text(at + "removable") == "1",
         celsius=_celsius(source, at),
     )
@@ -81,7 +81,7 @@ def _medium(source: Source, name: str, bus: str, model: str, rpm: str, controlle
     if bus == "usb" and source.text(f"/sys/block/{name}/removable") == "1":
         return "card"
     # What the disk itself told udev, which asks through bridges on USB as well.
-    if rpm.isdigit():
+    if rpm.isdecimal():
         return "hdd" if int(rpm) > 1 else "ssd"
     rotates = source.text(f"/sys/block/{name}/queue/rotational")
     # Bridges on USB and RAID controllers say that everything rotates.

@@ -63,7 +63,8 @@ def _value(item: objects.Object, value: Any) -> ber.Value:
         return 1 if value else 2
     if item.syntax == objects.CHOICE:
         return item.choices.index(value) + 1
-    return min(max(int(value), 0), _GAUGE_LIMIT) if _TAGS[item.syntax] == ber.GAUGE32 else int(value)
+    least, most = (0, _GAUGE_LIMIT) if _TAGS[item.syntax] == ber.GAUGE32 else (-1 << 31, (1 << 31) - 1)
+    return min(max(int(value), least), most)
 
 
 def text(value: str) -> bytes:

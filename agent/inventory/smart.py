@@ -99,7 +99,8 @@ def attributes_of(text: str) -> list[Attribute]:
 def verdict(lines: dict[str, str], attributes: dict[int, Attribute], found: Disk) -> tuple[str, str]:
     """(good, warning, failing or nothing, why). The disk's own verdict comes first, then what foretells a failure."""
     own = (lines.get("smart overall-health self-assessment test result") or lines.get("smart health status") or "").upper()
-    critical = int(lines.get("critical warning", "0x00").split()[0] or "0", 16) if "critical warning" in lines else 0
+    warning = re.match(r"0x[0-9A-Fa-f]{1,4}", lines.get("critical warning", ""))
+    critical = int(warning[0], 16) if warning else 0
     failing = [
         f"{a.name} is {a.value}, at or below its limit {a.threshold}" for a in attributes.values() if a.failed == "FAILING_NOW"
     ]

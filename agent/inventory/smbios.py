@@ -77,6 +77,17 @@ class _Structure:
         return self._data[offset : offset + count]
 
 
+def version(entry: bytes) -> tuple[int, int]:
+    """The version an entry point names: of 64 bits, of 32, or the one before SMBIOS (sections 5.2.1 and 5.2.2)."""
+    if entry[:5] == b"_SM3_" and len(entry) > 8:
+        return entry[7], entry[8]
+    if entry[:4] == b"_SM_" and len(entry) > 7:
+        return entry[6], entry[7]
+    if entry[:5] == b"_DMI_" and len(entry) > 14:
+        return entry[14] >> 4, entry[14] & 0x0F
+    return 3, 0
+
+
 def records(table: bytes, version: tuple[int, int] = (3, 0)) -> list[Record]:
     """The structures of a raw table that say something here; damage ends the reading, it never raises.
 

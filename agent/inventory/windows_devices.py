@@ -33,7 +33,7 @@ def networks(source: Source) -> list[Network]:
     found = []
     for card in instances(source, "MSFT_NetAdapter"):
         n, name = number(card, "InterfaceIndex"), text(card, "Name")
-        if n is None or truth(card, "Virtual") or truth(card, "HardwareInterface") is False:
+        if not n or not 0 < n < 1 << 31 or truth(card, "Virtual") or truth(card, "HardwareInterface") is False:
             continue
         medium = number(card, "NdisPhysicalMedium")
         bus = text(card, "PnPDeviceID").partition("\\")[0].lower()
@@ -64,7 +64,7 @@ def _older(source: Source) -> list[Network]:
     for card in instances(source, "Win32_NetworkAdapter"):
         n = number(card, "InterfaceIndex") or number(card, "Index")
         bus = text(card, "PNPDeviceID").partition("\\")[0].lower()
-        if n is None or bus not in _CARD_BUSES or truth(card, "PhysicalAdapter") is False:
+        if not n or not 0 < n < 1 << 31 or bus not in _CARD_BUSES or truth(card, "PhysicalAdapter") is False:
             continue
         model = text(card, "Name")
         radio = number(card, "AdapterTypeID") == 9 or _RADIO.search(model) is not None

@@ -3,15 +3,21 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 from hardware import CPU, disk, link, put, record
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.errors import Unreadable
 from agent.inventory import linux, linux_devices, linux_storage
+from agent.inventory.collect import collect
+from agent.inventory.rows import rows
 from agent.inventory.source import Source, natural
+from snmp.tree import Tree
 
 
 def nothing(command: list[str]) -> str:
@@ -450,3 +456,45 @@ def test_this_machines_cards_answer_ethtool() -> None:
     """The kernel is asked without privilege; a driver that does not know gives nothing, an unknown card neither."""
     assert linux_devices.link_modes("lo") == (0, 0) and linux_devices.link_modes("nosuch0") == (0, 0)
     assert linux_devices.fastest(0) is None and linux_devices.fastest(1 << 48) == 5000
+
+
+_FILES = (
+    "proc/cpuinfo", "proc/self/mounts", "proc/stat", "proc/net/wireless", "etc/os-release", "var/log/wtmp", "run/udev/data/b8:0",
+    "sys/firmware/dmi/tables/DMI", "sys/firmware/dmi/tables/smbios_entry_point", "sys/class/dmi/id/chassis_type",
+    "sys/class/dmi/id/product_serial", "sys/class/drm/card0-DP-1/edid", "sys/class/power_supply/BAT0/energy_full",
+    "sys/class/power_supply/BAT0/energy_full_design", "sys/class/power_supply/BAT0/cycle_count", "var/lib/wtmpdb/wtmp.db",
+    "sys/class/net/eth0/ifindex", "sys/class/net/eth0/uevent", "sys/class/tpm/tpm0/tpm_version_major", linux._SECURE_BOOT[1:],
+    "sys/bus/usb/devices/1-1:1.0/bInterfaceClass", "usr/share/misc/pci.ids", "etc/ufw/ufw.conf", "proc/device-tree/model",
+    "run/reboot-required.pkgs",
+)  # fmt: skip
+
+
+_LINES = (
+    "processor\t: 0", "physical id\t: x", "CPU implementer : 0x41", "core id : -1", "/dev/sda / ext4", "/dev/sda", "btime ",
+    "wlan0: 0000 nan. inf.", "wlan0: 1 99999. -3.", "8086  Lake", "\t15b7", "E:ID_ATA_ROTATION_RATE_RPM=²", "ID=debian",
+    "VERSION_ID=9.9.9", "DEVTYPE=wwan", "device for x: usb://", "signal: -999 dBm", "a\tb", "/dev/sda -d megaraid,1 #",
+    "Temperature: 99999999999 C", "SMART overall-health self-assessment test result: FAILED!", "Critical Warning: x",
+)  # fmt: skip
+_contents = st.one_of(
+    st.binary(max_size=400),
+    st.integers(-(2**70), 2**70).map(lambda n: str(n).encode()),
+    st.lists(st.sampled_from(_LINES), max_size=6).map(lambda lines: "\n".join(lines).encode()),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(_FILES), _contents, max_size=12), _contents)
+def test_whatever_the_files_and_commands_the_look_ends_well(files: dict[str, bytes], output: bytes) -> None:
+    """Files and commands of any content spoil at most their own fact, never the inventory."""
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        disk(root, "sda", "ata1")
+        put(root, {"sys/class/drm/card0-DP-1/status": "connected", "sys/class/power_supply/BAT0/type": "Battery"})
+        put(root, {"sys/class/net/wlan0/ifindex": "3", "sys/class/net/wlan0/device/x": "", "sys/class/net/wlan0/wireless/x": ""})
+        put(root, {"sys/class/net/wlan0/operstate": "up", "sys/class/net/eth0/device/vendor": "0x8086", "boot/vmlinuz-1": ""})
+        put(root, dict(files))
+        (root / "var/log/journal").mkdir(parents=True, exist_ok=True)
+        source = Source(directory, lambda command: output.decode("utf-8", "replace"), privileged=True)
+        found = collect(software=True, source=source, reader=linux)
+    assert not [limit for limit in found.limits if "Error" in limit.reason], found.limits
+    Tree.of(rows(found))

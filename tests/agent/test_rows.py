@@ -88,6 +88,26 @@ def test_the_collector_reads_the_same_facts_back() -> None:
     assert samples["haidang_memory_installed_bytes", ""] == 8 << 30
 
 
+def test_every_metric_of_the_table_arrives() -> None:
+    """Each object that names a metric becomes one on the collector's page; identity arrives as the labels of its series."""
+    profile = Profiles.load()["workstation"]
+    cells = arrange([VarBind(*row) for row in rows.rows(WHOLE)], sorted({one.oid for one in profile.objects.values()}))
+    series: dict[str, list[dict[str, str]]] = {}
+    for sample in translate(profile, cells).samples:
+        series.setdefault(sample.metric, []).append(dict(sample.labels))
+    for group in objects.GROUPS:
+        facts = getattr(WHOLE, group.fact, None)
+        for fact in () if facts is None else facts if group.label else (facts,):
+            for item in group.objects:
+                value = getattr(fact, item.fact)
+                if not item.metric or value in (None, ""):
+                    continue
+                assert item.metric in series, group.object_name(item)
+                label = group.label if group.label and item.fact == "name" else item.fact
+                if item.metric.endswith("_info"):
+                    assert str(value) in [labels.get(label) for labels in series[item.metric]], group.object_name(item)
+
+
 def told(labels: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     known = dict(labels)
     return known.get("disk") or known.get("interface") or "", *(known[name] for name in ("health", "medium") if name in known)

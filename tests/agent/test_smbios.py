@@ -99,6 +99,16 @@ def test_a_table_cut_off_gives_what_came_before() -> None:
     assert firmware.machine(smbios.records(TABLE[: len(BIOS) + len(SYSTEM)])).model == "Office 300"
 
 
+@pytest.mark.parametrize(
+    ("entry", "version"),
+    [(b"_SM3_\0\x18\3\2\0", (3, 2)), (b"_SM_\0\x1f\2\4", (2, 4)), (b"_DMI_" + bytes(9) + b"\x20", (2, 0)), (b"", (3, 0)),
+     (b"_SM3_", (3, 0))],
+)  # fmt: skip
+def test_the_version_of_each_entry_point(entry: bytes, version: tuple[int, int]) -> None:
+    """The three kinds of entry point tell the version in places of their own."""
+    assert smbios.version(entry) == version
+
+
 def test_a_misprinted_version_is_corrected() -> None:
     """2.51 stands for 2.6, and 2.33 for 2.3, whose UUIDs lie the other way round."""
     assert firmware.machine(smbios.records(TABLE, (2, 0x33))).uuid == "33221100-5544-7766-8899-aabbccddeeff"
