@@ -12,7 +12,7 @@ POLLS_AN_HOUR = 60
 
 def run(quick: bool) -> dict[str, Any]:
     """At most half, an hour's share of learning included."""
-    found = line.compare(20, 3, 8.0, loss=0) if quick else line.compare(50, 20, 20.0, loss=0)
+    found = line.compare(20, 6, 8.0, loss=0) if quick else line.compare(50, 20, 20.0, loss=0)
     steady = statistics.median(poll.size for poll in found.ours)
     learning = statistics.median(poll.size for poll in found.learning)
     theirs = statistics.median(poll.size for poll in found.theirs)

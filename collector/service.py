@@ -15,7 +15,6 @@ from config.settings import Unit as UnitSettings
 from snmp import message
 from snmp.client import Client, Target
 from snmp.security import Community
-from snmp.session import is_v1
 from snmp.usm import User
 
 from .estate.inventory import Inventory
@@ -25,7 +24,7 @@ from .polling.line import Line
 from .polling.plan import Plan
 from .polling.schedule import HURRY, Cycle, Tally
 from .polling.surveyor import Picture, Surveyor
-from .polling.watch import Asking, Watch, restore
+from .polling.watch import Asking, Watch, identity, restore
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +151,7 @@ class Service:
                 watch.status, watch.published = old.status, old.published
             if (kept := self._plans.get(device.id)) is not None:
                 self._restore(watch, kept)
-            elif old is not None and same and _alike(old.target, watch.target):
+            elif old is not None and old.device.profile == device.profile and identity(old) == identity(watch):
                 watch.plan, watch.relearn = old.plan, old.relearn
                 watch.bearing, watch.window = old.bearing, old.window
         watch.tries = unit.retries + 1
@@ -161,7 +160,7 @@ class Service:
 
     def _restore(self, watch: Watch, kept: bytes) -> None:
         try:
-            plan = Plan.load(kept, self._profiles, time.time())
+            plan = Plan.load(kept, self._profiles, time.time(), identity(watch))
         except ValueError as e:
             log.info("plan not taken over device=%s reason=%r", watch.device.id, str(e))
             return
@@ -220,7 +219,7 @@ class Service:
 
     def _learnt(self, watch: Watch) -> None:
         if watch.plan is not None and not watch.gone:
-            self.inventory.save_plan(watch.device.id, watch.plan.dump(time.time()))
+            self.inventory.save_plan(watch.device.id, watch.plan.dump(time.time(), identity(watch)))
 
     def numbers(self) -> Mapping[str, float | Mapping[str, float]]:
         """The collector's own health, by catalogue metric."""
@@ -316,7 +315,3 @@ def _same_place(one: Device, other: Device) -> bool:
     """The same address, read by the same profile? Names and units may differ."""
     return (one.address, one.port, one.profile) == (other.address, other.port, other.profile)
 
-
-def _alike(one: Target, other: Target) -> bool:
-    """Does a plan for the one fit the other? Versions differ in what may be asked and what finds room."""
-    return is_v1(one) == is_v1(other) and isinstance(one.credential, User) == isinstance(other.credential, User)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from . import ber, message
@@ -21,8 +21,6 @@ USUAL = 28
 """Octets of a usual varbind."""
 MAX_ROWS = 8192
 """Rows of one table: more is a device that counts on for ever, or a routing table nobody asked for."""
-_TRIED = 4
-"""Columns that `confirm` tries."""
 _SYSTEM = OID((1, 3, 6, 1, 2, 1, 1))
 
 Rows = dict[OID, dict[tuple[int, ...], VarBind]]
@@ -187,25 +185,24 @@ def _check_end(target: Target, last: OID, after: OID, firsts: Mapping[_Column, O
 
 
 async def confirm(client: Client, target: Target, rows: Rows) -> bool:
-    """Does a device give the same rows singly as it gave in bulk? Tries a few columns: their first row, the one behind it,
-    and one somewhere; and of tables without rows that there are none. Raises SnmpError."""
+    """Does a device give the same rows singly as it gave in bulk? Tries every row of one column of those that have the same
+    rows, and of each other column what is behind the last row, which for an empty one is all. Raises SnmpError."""
     expected: dict[OID, tuple[OID, OID | None]] = {}  # name -> its column, the next row of that column
-    full = sorted((name for name in rows if rows[name]), key=lambda name: -len(rows[name]))
-    for name in full[:: max(1, len(full) // _TRIED)][:_TRIED]:
-        some = [name, *(binding.oid for binding in rows[name].values())]
-        for at in {0, 1, len(some) - 1, random.randrange(len(some))}:
-            expected[some[at]] = name, some[at + 1] if at + 1 < len(some) else None
-    tables = {name[:-1] for name in full}
-    empty = {name[:-1]: name for name in sorted(rows, reverse=True) if name[:-1] not in tables}
-    expected.update((name, (name, None)) for name in list(empty.values())[:_TRIED])
+    tried = set()
+    for name, column in rows.items():
+        chain: list[OID | None] = [name, *(binding.oid for binding in column.values()), None]
+        alike = name[:-1], tuple(column)
+        some = slice(None) if alike not in tried else slice(-2, None)
+        tried.add(alike)
+        expected.update((before, (name, after)) for before, after in pairwise(chain[some]) if before is not None)
     asked = list(expected)
     try:
         found = await get_next(client, target, asked)
     except (StatusError, DecodeError, Timeout):
         found = [binding for name in asked for binding in await get_next(client, target, [name])]
     return all(
-        binding.oid == after if after is not None else not column.covers(binding.oid) or binding.tag in ber.EXCEPTIONS
-        for (column, after), binding in zip(expected.values(), found, strict=True)
+        binding.oid == after if after is not None else not name.covers(binding.oid) or binding.tag in ber.EXCEPTIONS
+        for (name, after), binding in zip(expected.values(), found, strict=True)
     )
 
 

@@ -46,6 +46,14 @@ class Measure(NamedTuple):
         value, cell, scale, base, low, high = self
         return Measure(value * factor + offset, cell, scale * factor, base * factor + offset, low, high)
 
+    def within(self, lowest: float, highest: float) -> Measure:
+        """The measure for raw numbers whose value lies in [lowest, highest], and for no others."""
+        low, high = _bounds(self.scale, self.offset, lowest, highest)
+        return self._replace(
+            low=low if self.low is None else self.low if low is None else max(low, self.low),
+            high=high if self.high is None else self.high if high is None else min(high, self.high),
+        )
+
     def sample(self, metric: str, labels: Labels, factor: int | float = 1) -> Sample:
         """As a sample of a metric whose unit is `factor` times ours."""
         if factor == 1:

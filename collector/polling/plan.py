@@ -12,6 +12,8 @@ import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
+from math import isnan, nan
 from typing import Any
 
 from config.profiles import Profile, Profiles
@@ -34,7 +36,7 @@ from .translate import Sample, translate
 UPTIME = encode_oid(OID((1, 3, 6, 1, 2, 1, 1, 3, 0)))
 _TABLE_CHANGED = encode_oid(OID((*TABLE_CHANGED, 0)))
 __all__ = ["Changed", "Plan", "Restarted", "TableChanged", "arrange", "share", "snapshot"]
-VERSION = 2
+VERSION = 3
 """Of plans as bytes."""
 _LATE, _SLOW = 600.0, 0.95
 """Over a restart of ours: seconds by which sysUpTime may be late, and the rate it keeps at least, before it counts as reset."""
@@ -96,7 +98,7 @@ class Plan:
             for column, rows in cells.items()
             if column in every and not all(binding.oid in ignored for binding in rows.values())
         }
-        questions = tuple(map(_same, ask_for(asked, manner, v1=v1)))
+        questions = tuple(map(_same, ask_for(asked, manner, v1=v1, scalars={*profile.scalars, TABLE_CHANGED})))
         kept = [binding for column, rows in cells.items() if column not in asked for binding in rows.values()]
         plan = cls(profile, questions, zlib.compress(b"".join(map(_encode, kept))))
         plan._ticks = _ticks(binding for rows in cells.values() for binding in rows.values()) or 0
@@ -127,9 +129,7 @@ class Plan:
             if ticks < self._ticks:
                 raise self.restarted(int(ticks))
             self._ticks = int(ticks)
-        for at, bit in self._signed:
-            if pool[at] >= bit:
-                pool[at] -= bit << 1
+        self._sign(pool)
         values = self._program.values(pool, self._pinned)
         if values is None:
             self._pinned_key = 0  # a number stands for something else now, as "no reading": translate anew
@@ -143,29 +143,57 @@ class Plan:
         if None in bodies:
             return self._read_part(bodies, when)
         whole: Sequence[bytes] = bodies  # type: ignore[assignment]
+        facts: Facts | None = None
         values = self.values(whole)
-        facts_or_none: Facts | None = None
+        for _ in range(2):  # another layout, and then perhaps a number that stands for something else now
+            if values is None:
+                facts = self._reshape(whole) or facts
+                values = self.values(whole)
         if values is None:
-            facts_or_none = self._reshape(whole)
-            values = self.values(whole)
-            assert values is not None
-        return Block(self._layout, values, when), facts_or_none
+            return snapshot(self.profile, self._cells(whole), when)
+        return Block(self._layout, values, when), facts
 
     def restarted(self, ticks: int) -> Restarted:
         """What to raise for a sysUpTime that went back."""
         return Restarted(f"sysUpTime went back from {self._ticks} to {ticks}: the device restarted")
 
-    def _read_part(self, bodies: Sequence[bytes | None], when: float) -> tuple[Block, Facts | None]:
-        """What was answered of a poll; nothing when its time is not there to tell whether the device restarted."""
-        cells = self._cells(bodies)
-        ticks = _ticks(binding for rows in cells.values() for binding in rows.values())
-        if ticks is None and any(UPTIME in question.names for question in self.questions):
-            return Block(_layout([]), (), when), None
-        if ticks is not None:
+    def _read_part(self, bodies: Sequence[bytes | None], when: float) -> tuple[Block, None]:
+        """What was answered of a poll, when it looks as it did, and with it the time that tells whether the device restarted;
+        else nothing.
+
+        What would be worked out from other cells in place of those that are missing is absent as well.
+        """
+        nothing = Block(_layout([]), (), when), None
+        pool: list[Number] = []
+        fits = self._program is not None
+        for question, shape, body in zip_longest(self.questions, self._shapes, bodies):
+            if body is None:
+                names = (name for i, name in enumerate(question.names) if i not in question.sentinels)
+                pool += [nan] * sum(name in self._moving for name in names)
+            elif shape is None or (cut := shape.cut(body)) is None:
+                check(question, body, elements(body))
+                fits = False
+            else:
+                pool += map(int.from_bytes, cut)
+        if self._program is None or not fits:
+            return nothing
+        if (at := self._ticks_at) >= 0:
+            if isnan(ticks := pool[at]):
+                return nothing
             if ticks < self._ticks:
-                raise self.restarted(ticks)
-            self._ticks = ticks
-        return snapshot(self.profile, cells, when)
+                raise self.restarted(int(ticks))
+            self._ticks = int(ticks)
+        self._sign(pool)
+        values = self._program.values(pool, [nan] * len(self._pinned))
+        if values is None:
+            return nothing
+        there = [i for i, value in enumerate(values) if not isnan(value)]
+        return Block(Layout(tuple(self._layout.series[i] for i in there)), [values[i] for i in there], when), None
+
+    def _sign(self, pool: list[Number]) -> None:
+        for at, bit in self._signed:
+            if pool[at] >= bit:
+                pool[at] -= bit << 1
 
     # -- when an answer looks different
 
@@ -189,6 +217,7 @@ class Plan:
             spans = []
             for i, place in enumerate(places):
                 if i not in question.sentinels and body[place.name : place.name_end] in self._moving:
+                    ber.decode_value(place.tag, body[place.value : place.end])  # of a width that can be?
                     spans.append((_first(place), place.end))
                     if place.tag == ber.INTEGER:
                         signed.append((count, 1 << (8 * (place.end - place.value) - 1)))
@@ -211,28 +240,31 @@ class Plan:
                     raise TableChanged("ifTableLastChange is another: ports came or went")
 
     def _key(self, bodies: Sequence[bytes], found: Sequence[list[Element]]) -> int:
-        """A digest of all values that are not moving."""
-        pinned = []
+        """A digest of all values that are not moving, and of the types of those that are."""
+        pinned: list[bytes | int] = []
         for question, body, places in zip(self.questions, bodies, found, strict=True):
             for i, place in enumerate(places):
                 name = body[place.name : place.name_end]
-                if i not in question.sentinels and name not in self._moving and name not in self._free:
-                    pinned.append(body[place.name_end : place.end])
+                if i in question.sentinels or name in self._free:
+                    continue
+                pinned.append(place.tag if name in self._moving else body[place.name_end : place.end])
         return hash(tuple(pinned))
 
     def _compile(self, bodies: Sequence[bytes], found: Sequence[list[Element]], samples: list[Sample]) -> None:
         """From samples to a program over the moving values, in the order in which `Shape.cut` gives them."""
         at: dict[bytes, int] = {}
+        self._ticks_at = -1
         for question, body, places in zip(self.questions, bodies, found, strict=True):
             for i, place in enumerate(places):
                 name = body[place.name : place.name_end]
                 if i in question.sentinels or name not in self._moving:
                     continue
+                if name == UPTIME and place.tag == ber.TIME_TICKS:
+                    self._ticks_at = len(at)
                 at[name] = len(at)
         key, make, self._pinned = plan_for(samples, at)
         self._program = share(key, make)
         self._layout = _layout(samples)
-        self._ticks_at = at.get(UPTIME, -1)
 
     def _cells(self, bodies: Sequence[bytes | None]) -> Cells:
         """What was answered now and what was learnt with the plan."""
@@ -245,12 +277,14 @@ class Plan:
 
     # -- across a restart
 
-    def dump(self, when: float) -> bytes:
-        """The plan as bytes for `load`: the questions and what only learning asks. `when` is Unix seconds."""
+    def dump(self, when: float, of: str = "") -> bytes:
+        """The plan as bytes for `load`: the questions and what only learning asks. `when` is Unix seconds; `of` says which
+        device it is of and how that is asked."""
         return zlib.compress(
             json.dumps(
                 {
                     "version": VERSION,
+                    "of": of,
                     "profile": self.profile.name,
                     "ticks": self._ticks,
                     "when": when,
@@ -267,8 +301,9 @@ class Plan:
         )  # fmt: skip
 
     @classmethod
-    def load(cls, data: bytes, profiles: Profiles, now: float) -> Plan:
-        """A plan from `dump`; raises ValueError when it is damaged, of another version or of an unknown profile.
+    def load(cls, data: bytes, profiles: Profiles, now: float, of: str = "") -> Plan:
+        """A plan from `dump`; raises ValueError when it is damaged, of another version, device or way to ask it, or of an
+        unknown profile.
 
         From `now` (Unix seconds) follows what the device's sysUpTime must be at least, unless it restarted meanwhile.
         """
@@ -276,6 +311,8 @@ class Plan:
             d = json.loads(zlib.decompress(data))
             if d["version"] != VERSION:
                 raise KeyError(f"version {d['version']}, expected {VERSION}")
+            if d["of"] != of:
+                raise KeyError(f"of {d['of']}, expected {of}")
             questions = tuple(
                 Question(
                     kind, tuple(map(bytes.fromhex, asked)), non, reps, tuple(map(bytes.fromhex, names)), frozenset(sentinels)

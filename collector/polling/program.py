@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from operator import ge, itemgetter, le, mul, truediv
+from operator import gt, itemgetter, lt, mul, truediv
 from typing import Any, NamedTuple
 
 from snmp.oid import encode as encode_oid
@@ -29,10 +29,11 @@ class Program(NamedTuple):
     select: Callable[[Sequence[Number]], Sequence[Number]]
 
     def values(self, numbers: list[Number], pinned: Sequence[Number]) -> Sequence[Number] | None:
-        """The values in page order; None when a number left the range in which it means what it meant."""
+        """The values in page order; None when a number left the range in which it means what it meant. What follows from a
+        NaN is NaN."""
         bounded, least, most, groups, select = self
         within = bounded(numbers)
-        if not (all(map(le, least, within)) and all(map(ge, most, within))):
+        if any(map(gt, least, within)) or any(map(lt, most, within)):
             return None
         for operation, places, operands in groups:
             numbers += map(operation, places(numbers), operands)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from snmp import ber, message
@@ -24,6 +24,8 @@ NAMES = 20
 """Names at most in a request without repetitions."""
 FEW = 3
 """A table of so few rows is read name by name, in whatever request has room."""
+SPARE = 24
+"""Octets of what lies behind a column's last row, more or less."""
 
 
 class Question(NamedTuple):
@@ -53,47 +55,62 @@ class _Point(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """Rows of columns side by side."""
+    """Rows of columns side by side; with a `spare` one, which is not there, behind the last ones."""
 
     starts: tuple[OID, ...]
     rows: tuple[tuple[int, ...], ...]
     columns: tuple[OID, ...]
     size: int
+    spare: bool = False
+
+    @property
+    def objects(self) -> int:
+        """Objects in the answer."""
+        return (len(self.rows) + self.spare) * len(self.columns)
 
 
-def ask_for(cells: Cells, manner: Manner = MANNERS[0], *, v1: bool = False) -> Iterator[Question]:
-    """The questions that read `cells` again and would notice a new row, in a shape that the device bears."""
+def ask_for(cells: Cells, manner: Manner = MANNERS[0], *, v1: bool = False, scalars: Collection[OID] = ()) -> Iterator[Question]:
+    """The questions that read `cells` again and notice a new row of any column but `scalars`, in a shape that the device bears.
+
+    Behind the last row of a column one more is asked for, which is not there: it costs some octets of an answer.
+    """
     points: list[_Point] = []
     blocks: list[_Block] = []
     by_name = v1 or not manner.bulk
     for indexes, columns in _alike(cells).items():
-        if indexes != ((0,),):
-            points.append(_Point(columns[0] + indexes[-1], None, 24, columns[0]))
         if by_name or len(indexes) <= FEW:
             for column in columns:
-                before = column
-                for index in indexes:
-                    points.append(_Point(before, column + index, _size(cells[column][index]), column))
-                    before = column + index
+                points += _points(cells, column, column, indexes, spare=column not in scalars)
             continue
         for some in _side_by_side(cells, columns, indexes, manner):
             blocks += _chop(cells, some, indexes, manner)
+            if not blocks[-1].spare:
+                points += (_Point(column + indexes[-1], None, SPARE, column) for column in some)
     if not by_name and manner.mixed:
         _dissolve(cells, blocks, points, manner)
     points.sort(key=lambda point: point.before)
     for block in sorted(blocks, key=lambda block: block.starts[0]):
         yield _bulk(block, _beside(block, points, manner) if manner.mixed else [])
-    # v1 answers a request for one object that does not exist with nothing else (RFC 1157 section 4.1.3), so sentinels,
-    # which may be the last of all objects, stand alone
-    yield from _by_name([point for point in points if point.name is not None or not v1], manner, by_name)
-    for point in points:
-        if point.name is None and v1:
-            yield _next([point])
+    # v1 answers a request for one object that does not exist with nothing else (RFC 1157 section 4.1.3), so the sentinel
+    # that may look behind the last of all objects stands alone
+    last = max((point for point in points if point.name is None), key=lambda point: point.column, default=None) if v1 else None
+    yield from _by_name([point for point in points if point is not last], manner, by_name)
+    if last is not None:
+        yield _next([last])
+
+
+def _points(cells: Cells, column: OID, before: OID, rows: Sequence[tuple[int, ...]], *, spare: bool) -> Iterator[_Point]:
+    """Rows of a column name by name, and with `spare` what is behind them; `before` precedes the first one."""
+    for row in rows:
+        yield _Point(before, column + row, _size(cells[column][row]), column)
+        before = column + row
+    if spare:
+        yield _Point(before, None, SPARE, column)
 
 
 def _beside(block: _Block, points: list[_Point], manner: Manner) -> list[_Point]:
     """Take out of `points` those that find room in the answer that holds a block."""
-    room, places = manner.octets - block.size, manner.objects - len(block.rows) * len(block.columns)
+    room, places = manner.octets - block.size, manner.objects - block.objects
     beside: list[_Point] = []
     for point in list(points):
         if point.size <= room and places > 0:
@@ -106,13 +123,17 @@ def _beside(block: _Block, points: list[_Point], manner: Manner) -> list[_Point]
 def _bulk(block: _Block, beside: Sequence[_Point]) -> Question:
     names = [_expected(point) for point in beside]
     names += [encode_oid(column + row) for row in block.rows for column in block.columns]
+    sentinels = [i for i, point in enumerate(beside) if point.name is None]
+    if block.spare:
+        sentinels += range(len(names), len(names) + len(block.columns))
+        names += map(encode_oid, block.columns)
     return Question(
         message.GET_BULK,
         tuple(encode_oid(name) for name in (*(point.before for point in beside), *block.starts)),
         len(beside),
-        len(block.rows),
+        len(block.rows) + block.spare,
         tuple(names),
-        frozenset(i for i, point in enumerate(beside) if point.name is None),
+        frozenset(sentinels),
     )
 
 
@@ -140,15 +161,12 @@ def _dissolve(cells: Cells, blocks: list[_Block], points: list[_Point], manner: 
         least = min(blocks, key=lambda block: block.size)
         others = [block for block in blocks if block is not least]
         room = sum(manner.octets - block.size for block in others) - sum(point.size for point in points)
-        places = sum(manner.objects - len(block.rows) * len(block.columns) for block in others) - len(points)
-        count = len(least.rows) * len(least.columns)
-        if count > MANY or least.size + 60 > room or count > places:
+        places = sum(manner.objects - block.objects for block in others) - len(points)
+        if least.objects > MANY or least.size + 60 > room or least.objects > places:
             return
         blocks.remove(least)
         for column, before in zip(least.columns, least.starts, strict=True):
-            for row in least.rows:
-                points.append(_Point(before, column + row, _size(cells[column][row]), column))
-                before = column + row
+            points += _points(cells, column, before, least.rows, spare=least.spare)
 
 
 def _next(points: Sequence[_Point]) -> Question:
@@ -187,9 +205,7 @@ def _alike(cells: Cells) -> Mapping[tuple[tuple[int, ...], ...], list[OID]]:
     return out
 
 
-def _side_by_side(
-    cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ...], ...], manner: Manner
-) -> Iterator[list[OID]]:
+def _side_by_side(cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ...], ...], manner: Manner) -> Iterator[list[OID]]:
     """Groups of columns that an answer holds with all their rows: a request names each column once, so the fewer requests
     a column needs the shorter they are. A column that is too long for one answer stands alone."""
     group: list[OID] = []
@@ -207,7 +223,7 @@ def _side_by_side(
 
 
 def _chop(cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ...], ...], manner: Manner) -> Iterator[_Block]:
-    """Blocks of as many rows as an answer holds, evenly filled."""
+    """Blocks of as many rows as an answer holds, the last one with a spare row when there is room for it."""
     sizes = [sum(_size(cells[column][index]) for column in columns) for index in indexes]
     starts = tuple(columns)
     rows: list[tuple[int, ...]] = []
@@ -219,5 +235,6 @@ def _chop(cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ...], ...]
             rows, size = [], 0
         rows.append(index)
         size += more
-    if rows:
-        yield _Block(starts, tuple(rows), tuple(columns), size)
+    spared = size + SPARE * len(columns)
+    spare = spared <= manner.octets and (len(rows) + 1) * len(columns) <= manner.objects
+    yield _Block(starts, tuple(rows), tuple(columns), spared if spare else size, spare)

@@ -211,8 +211,11 @@ def _volume(rule: Rule, compiler: Compiler) -> Maker:
             if used is None or used.value <= 0:
                 return  # A drive without a medium.
             size = None
-        if used is None and free is not None and size is not None and free.value <= size.value:
-            used = free.times(-1, size.value)
+        if used is None and free is not None:
+            if size is not None and free.value <= size.value:
+                used = free.within(0, size.value).times(-1, size.value)
+            elif free.cell is not None:
+                out.pinned.add(free.cell)
         if used is None and size is not None and share is not None:
             percent = share.read(columns, row, out.pinned)
             used = percent.times(size.value / 100) if percent else None

@@ -365,7 +365,15 @@ def _bindings(reading: Reading) -> list[VarBind]:
 def _own_error(watch: Watch, error: Exception) -> Result:
     """An error of ours in one device's answers must not stop the others, nor this one for ever."""
     log.error("turn ended in an error of our own device=%s", watch.device.id, exc_info=error)
+    watch.plan = None
     return Result(Outcome.MALFORMED, f"its answers could not be understood: {type(error).__name__}: {error}")
+
+
+def identity(watch: Watch) -> str:
+    """Which device a plan is of, and how that is asked: a plan fits nothing else."""
+    credential = watch.target.credential
+    version = "3" if isinstance(credential, User) else "1" if is_v1(watch.target) else "2c"
+    return f"{watch.device.address} port {watch.device.port} version {version} context {watch.target.context.hex() or 'none'}"
 
 
 def restore(watch: Watch, plan: Plan, now: float) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from devices import Device as Peer
 from devices import listening, question, reply, silent, text
+from rows import IFX
 from switches import PROFILES, Switch, many, series
 from virtual import clock, run
 
@@ -23,7 +24,7 @@ from collector.service import Service, open_credential
 from config import settings as configuration
 from config.catalogue import CATALOGUE
 from config.settings import Settings
-from snmp import message
+from snmp import ber, message
 from snmp.errors import DecodeError
 from snmp.security import Community
 from snmp.usm import User
@@ -337,6 +338,37 @@ def test_a_restart_polls_everything_within_an_interval_by_the_plans_it_kept(offi
             assert all(own.peers[id].requests() - asked[id] <= plans[id] * 2 + discovery[id] for id in own.rows)
 
     office(work)
+
+
+@pytest.mark.parametrize("change", ["address", "version", "nothing"])
+def test_a_plan_is_taken_for_the_device_it_is_of(office: Any, caplog: pytest.LogCaptureFixture, change: str) -> None:
+    """Settings that changed while the collector was down: what was learnt of another device, or for another version, is learnt
+    anew, and the log says why."""
+
+    async def work(own: Office) -> None:
+        await own.add("one")
+        async with own.service() as service:
+            assert await service.cycled(60)
+            await asyncio.sleep(30)
+        if change == "address":
+            await own.add("two")
+            own.switches["one"] = own.switches.pop("two")
+            own.switches["one"].rows[IFX + (1, 1)] = (ber.OCTET_STRING, b"another")
+            own.rows["one"]["address"] = own.rows.pop("two")["address"]
+        elif change == "version":
+            own.rows["one"]["credential"] = "v1"
+        own.sheet = Sheet()
+        async with own.service() as service:
+            assert (service.watches["one"].plan is not None) is (change == "nothing")
+            assert await service.cycled(60)
+            assert own.right("one") or change == "version"
+
+    with caplog.at_level(logging.INFO):
+        office(work)
+    said = sum(
+        "plan not taken over device=one" in r.getMessage() and ", expected 127.0.0.1" in r.getMessage() for r in caplog.records
+    )
+    assert said == (change != "nothing")
 
 
 def test_a_plan_that_cannot_be_read_is_learnt_again(office: Any, caplog: pytest.LogCaptureFixture) -> None:
