@@ -28,6 +28,12 @@ def test_rows_are_listed_with_what_they_measure() -> None:
         "weak-line-time",
         "weak-line-bytes",
         "learn",
+        "agent-memory",
+        "agent-private",
+        "agent-cpu",
+        "agent-idle",
+        "agent-start",
+        "agent-inventory",
     } <= set(names)
     assert "farm" not in names
     assert all(len(line.split()) > 3 for line in said.stdout.splitlines())
