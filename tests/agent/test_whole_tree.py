@@ -102,6 +102,7 @@ def test_snmptable_shows_every_table(agent: Agent, tmp_path: Path, table: object
     assert lines[2].split("|") == [table.object_name(item) for item in table.objects] and len(lines) > 3
 
 
+@pytest.mark.filterwarnings("ignore:(im|ex)portSymbols is deprecated")  # pysmi writes pysnmp's older names
 def test_pysnmp_reads_everything_as_the_mib_says(agent: Agent, tmp_path: Path) -> None:
     """pysnmp's walks give the same objects, and ours fit the syntax of the MIB as pysmi compiled it."""
     from pysnmp.hlapi.v3arch import asyncio as hlapi
