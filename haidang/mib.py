@@ -53,6 +53,13 @@ def names() -> dict[OID, str]:
     return found
 
 
+@lru_cache(maxsize=1)
+def leaves() -> frozenset[OID]:
+    """The named objects below which nothing else is named: columns and scalars."""
+    known = sorted(names())
+    return frozenset(oid for oid, following in zip(known, [*known[1:], OID()], strict=True) if not oid.covers(following))
+
+
 def _kept() -> dict[str, str]:
     path = store()
     try:

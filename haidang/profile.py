@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from snmp.oid import OID
 from . import snmprec
 from .sentence import counted
 
+ENTERPRISES = OID((1, 3, 6, 1, 4, 1))
 SYS_DESCR, SYS_OBJECT_ID = OID.parse("1.3.6.1.2.1.1.1.0"), OID.parse("1.3.6.1.2.1.1.2.0")
 EXAMPLES = 2
 
@@ -106,13 +108,13 @@ def run_draft(args: argparse.Namespace) -> int:
     unread: dict[OID, list[VarBind]] = defaultdict(list)
     for row in rows:
         if not any(column.covers(row.oid) for column in asked):
-            unread[OID(row.oid[:-1])].append(row)
+            unread[_object(row.oid)].append(row)
     print(f"# read by profile {profile.name}; {counted(len(unread), 'object')} that it does not read:")
-    for object_id, some in sorted(unread.items()):
+    for object_id, some in sorted(unread.items(), key=lambda item: (not ENTERPRISES.covers(item[0]), item[0])):
         values = ", ".join(_value(row) for row in some[:EXAMPLES])
         more = f" and {len(some) - EXAMPLES} more" if len(some) > EXAMPLES else ""
         print(f"#   {object_id}  {name_of(object_id)}  {values}{more}".replace("  " * 2, "  "))
-    print(_skeleton(found, profile))
+    print(_skeleton(found, profile, unread))
     return 0
 
 
@@ -127,6 +129,14 @@ def _choose(profiles: Profiles, found: dict[OID, VarBind], wanted: str) -> Profi
     return profiles.choose(oid, text, [name for name in profiles.asks(oid, text) if name in found])
 
 
+def _object(instance: OID) -> OID:
+    """The object of an instance: the one that the MIBs name, else all but the last arc."""
+    from .mib import leaves
+
+    known = leaves()
+    return next((oid for n in range(len(instance) - 1, 0, -1) if (oid := OID(instance[:n])) in known), OID(instance[:-1]))
+
+
 def name_of(oid: OID) -> str:
     """A name for an object from the MIBs that were added, or nothing."""
     from .mib import names
@@ -139,21 +149,29 @@ def _value(row: VarBind) -> str:
     return repr(value.decode("utf-8", "replace")[:40]) if isinstance(value, bytes) else str(value)
 
 
-def _skeleton(found: dict[OID, VarBind], profile: Profile) -> str:
+def _skeleton(found: dict[OID, VarBind], profile: Profile, unread: dict[OID, list[VarBind]]) -> str:
     row = found.get(SYS_OBJECT_ID)
     object_id = row.value if row is not None and isinstance(row.value, OID) else "ITS sysObjectID"
+    named = {
+        re.sub(r"-(\w?)", lambda found: found[1].upper(), name): f"{oid}{'.0' * (some[0].oid == oid + [0])}"
+        for oid, some in sorted(unread.items())
+        if ENTERPRISES.covers(oid) and (name := name_of(oid))
+    }
+    objects = [f"  {name}: {oid}" for name, oid in named.items()]
+    if profile.name != "generic":
+        return "\n".join((f"# What profile {profile.name} could read as well:", "objects:", *objects)) if objects else ""
     return "\n".join(
         (
-            "# A profile to begin with (docs/profiles.md says what can stand in it):",
+            "# A profile to begin with (docs/profiles.md says what can stand in it); take out the objects that tell nothing:",
             "description: SAY WHAT IT IS",
             f"extends: [{profile.name}]",
             "match:",
             f"  - object_id: {object_id}",
-            "# objects:",
-            "#   someTemperature: 1.3.6.1.4.1....",
+            *(["objects:", *objects] if objects else ["# objects:   # `haidang mib add` the vendor's MIB, and they stand here"]),
             "# sensors:",
             f"#   - class: temperature   # one of {', '.join(SENSOR_CLASSES)}",
             '#     name: "{someName}"',
             "#     value: someTemperature",
+            "#     unit: 0.1 C",
         )
     )

@@ -34,7 +34,10 @@ _TAGS = {
 
 
 async def walk(device: Target, root: OID) -> AsyncIterator[VarBind]:
-    """Everything below `root`, as pysnmp reads it; raises SnmpError with pysnmp's words."""
+    """Everything below `root`, as pysnmp reads it; raises SnmpError with pysnmp's words.
+
+    Where GETBULK fails, or goes back, it goes on by GETNEXT: then what is wrong with the device is its answer, not our question.
+    """
     engine = hlapi.SnmpEngine()
     how = device.credential
     if isinstance(how, Community):
@@ -46,26 +49,37 @@ async def walk(device: Target, root: OID) -> AsyncIterator[VarBind]:
         )  # fmt: skip
     kind = hlapi.Udp6TransportTarget if ":" in device.address else hlapi.UdpTransportTarget
     context = hlapi.ContextData(contextName=device.context)
-    first = root if len(root) > 1 else OID((*root, 0))  # BER knows no OID of one arc; 1.0 is the first below 1
-    start = hlapi.ObjectType(hlapi.ObjectIdentity(str(first)))
+    at = first = root if len(root) > 1 else OID((*root, 0))  # BER knows no OID of one arc; 1.0 is the first below 1
+    bulk = not isinstance(how, Community) or how.version != message.V1
     try:
         transport = await kind.create((device.address, device.sockaddr[1]), timeout=device.timeout, retries=device.retries)
-        step = (
-            hlapi.walk_cmd(engine, auth, transport, context, start, lookupMib=False)
-            if isinstance(how, Community) and how.version == message.V1
-            else hlapi.bulk_walk_cmd(engine, auth, transport, context, 0, 25, start, lookupMib=False)
-        )
-        async for error, status, index, bindings in step:
-            if error:
-                said = f"pysnmp: {error}"
-                raise Timeout(said) if isinstance(error, errind.RequestTimedOut) else SnmpError(said)
-            if status:
-                raise StatusError(int(status), int(index))
-            for name, value in bindings:
-                oid = OID(int(arc) for arc in name)
-                if not root.covers(oid):
-                    return
-                yield _binding(oid, value)
+        while True:
+            start = hlapi.ObjectType(hlapi.ObjectIdentity(str(at)))
+            step = (
+                hlapi.bulk_walk_cmd(engine, auth, transport, context, 0, 25, start, lookupMib=False)
+                if bulk
+                else hlapi.walk_cmd(engine, auth, transport, context, start, lookupMib=False)
+            )
+            try:
+                async for error, status, index, bindings in step:
+                    if error:
+                        said = f"pysnmp: {error}"
+                        raise Timeout(said) if isinstance(error, errind.RequestTimedOut) else SnmpError(said)
+                    if status:
+                        raise StatusError(int(status), int(index))
+                    for name, value in bindings:
+                        oid = OID(int(arc) for arc in name)
+                        if not root.covers(oid):
+                            return
+                        if oid < at or oid == at != first:
+                            raise SnmpError(f"{device.address} answered {oid} after {at}: its objects are out of order")
+                        yield _binding(oid, value)
+                        at = oid
+                return
+            except SnmpError:
+                if not bulk:
+                    raise
+                bulk = False
     except PySnmpError as e:
         raise SnmpError(f"pysnmp: {e}") from e
     finally:

@@ -45,6 +45,7 @@ def test_page(name: str) -> None:
     file = WALKS / f"{name}.json"
     if os.environ.get("HAIDANG_UPDATE"):
         file.write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert file.exists(), f"no page {file.name}: HAIDANG_UPDATE=1 writes it; read it against the MIB before you keep it"
     family = profile.name.partition("@")[0]
     assert name == family or name.startswith(f"{family}.")
     assert json.loads(file.read_text(encoding="utf-8")) == json.loads(json.dumps(page))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -9,17 +10,25 @@ from pathlib import Path
 import peers
 import province
 import pytest
+from crooked import SILENCE, Crook, crooked
+from devices import Answer, responder, system
 from hypothesis import given
 from hypothesis import strategies as st
+from loopback import served
 
 from config.errors import ConfigError
+from config.profiles import Profiles
 from haidang import snmprec
 from haidang.cli import COMMANDS, main
+from haidang.mib import leaves, names
 from haidang.simulate.running import Running
 from haidang.target import split
-from snmp import ber
+from snmp import ber, message
 from snmp.message import VarBind
 from snmp.oid import OID
+from snmp.tree import Tree
+
+LAKE = OID((1, 3, 6, 1, 4, 1, 32473, 7, 1))
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +136,36 @@ def test_a_walk_that_gives_nothing_says_why(
     assert re.search(said, line)
 
 
+ODD: dict[str, tuple[Crook, int, str]] = {
+    "no bulk": (lambda asked, right: 5 if asked.kind == message.GET_BULK else right, 24, ""),
+    "silent to bulk": (lambda asked, right: SILENCE if asked.kind == message.GET_BULK else right, 24, ""),
+    "in a circle": (
+        lambda asked, right: [b._replace(oid=LAKE + [1, 1]) if b.oid > LAKE + [1, 6] else b for b in right],
+        10,
+        "its objects are out of order; the 10 objects before that are kept",
+    ),
+}
+
+
+@pytest.mark.parametrize("engine", ["haidang", "pysnmp"])
+@pytest.mark.parametrize("how", ODD)
+def test_a_walk_of_a_device_that_answers_oddly(how: str, engine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Either engine goes on by single questions where GETBULK fails, and ends where the objects go in a circle."""
+    crook, count, said = ODD[how]
+    tree = system(more=[(LAKE + [column, row], ber.INTEGER, row) for column in (1, 2) for row in range(1, 11)])
+    agent = asyncio.run(_agent(tree))
+    with served(crooked(agent, crook)) as port:
+        words = [f"127.0.0.1:{port}", "--engine", engine, "--timeout", "0.2", "--retries", "0"]
+        assert main(["walk", *words]) == (1 if said else 0)
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == count
+    assert said in told.err
+
+
+async def _agent(tree: Tree) -> Answer:
+    return responder(tree).answer
+
+
 @pytest.mark.parametrize(("option", "value"), [("--timeout", "-1"), ("--timeout", "nan"), ("--retries", "-1")])
 def test_waiting_times_that_make_no_sense(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Refused with what was found and what would be right."""
@@ -161,7 +200,32 @@ def test_a_walk_becomes_a_draft(devices: Running, tmp_path: Path, capsys: pytest
     said = capsys.readouterr().out
     assert "  switch: " in said
     assert re.search(r"^#   1\.3\.6\.1\.4\.1\.2021\.13\.16\.2\.1\.3 .* 41000$", said, re.M)
-    assert "object_id:" in said
+    assert "  lmTempSensorsValue: 1.3.6.1.4.1.2021.13.16.2.1.3\n" in said
+
+
+def test_a_draft_begins_with_the_makers_objects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The draft of a device that no profile knows is a profile that reads, with the MIB's objects in it by name."""
+    monkeypatch.setenv("HAIDANG_MIBS", str(tmp_path / "names.json"))
+    (tmp_path / "names.json").write_text(
+        '{"lakeTable": "1.3.6.1.4.1.32473.7.1", "lake-Value": "1.3.6.1.4.1.32473.7.1.1.3", "lakeModel": "1.3.6.1.4.1.32473.7.2"}'
+    )
+    names.cache_clear()
+    leaves.cache_clear()
+    (tmp_path / "walk.snmprec").write_text(
+        "1.3.6.1.2.1.1.2.0|6|1.3.6.1.4.1.32473.7\n1.3.6.1.2.1.11.1.0|65|4\n1.3.6.1.4.1.32473.7.2.0|4|Lake 7\n"
+        "1.3.6.1.4.1.32473.7.1.1.3.1.1|2|236\n1.3.6.1.4.1.32473.7.1.1.3.2.1|2|241\n"
+    )
+    assert main(["profile", "draft", str(tmp_path / "walk.snmprec")]) == 0
+    said = capsys.readouterr().out
+    assert said.index("#   1.3.6.1.4.1.32473.7.1.1.3  lake-Value  236, 241") < said.index("#   1.3.6.1.2.1.11.1  4")
+    (tmp_path / "lake.yaml").write_text(said[said.index("description:") :])
+    objects = Profiles.load([tmp_path])["lake"].objects
+    assert (objects["lakeValue"].oid, objects["lakeValue"].scalar) == (OID.parse("1.3.6.1.4.1.32473.7.1.1.3"), False)
+    assert (objects["lakeModel"].oid, objects["lakeModel"].scalar) == (OID.parse("1.3.6.1.4.1.32473.7.2"), True)
+    names.cache_clear()
+    leaves.cache_clear()
 
 
 @pytest.mark.parametrize(
