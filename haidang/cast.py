@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -16,11 +17,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.estate.agents import Agents
+from config.settings import read
 from snmp import message, v3
 
 HOST = "127.0.0.1"
 PATIENCE = 20.0
 """Seconds a process may take until it answers."""
+INVITED = 300.0
+"""Seconds for which the agent's invitation holds."""
 _TRIES = 3
 _PR_SET_PDEATHSIG = 1
 _SBIN = ("/usr/sbin", "/usr/local/sbin")
@@ -111,38 +116,35 @@ def _end_with_parent() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """An agent to poll: what the settings say of it, as `[[credential]]` and `[[device]]` tables."""
+    """Another agent to poll: what the settings say of it, as `[[credential]]` and `[[device]]` tables."""
 
     id: str
     settings: str
 
 
-def start_agent(cast: Cast, unit: str) -> Stranger:
-    """Our own agent on this machine, asked in v3 with secrets of this run."""
-    auth, priv = secrets.token_hex(12), secrets.token_hex(12)
-    user = f'auth = "SHA-256"\nauth_secret = "{auth}"\npriv = "AES-128"\npriv_secret = "{priv}"\n'
-
-    def start(port: int) -> None:
-        config = _private(
-            cast.directory / "haidang-agent.toml",
-            f"""\
-[agent]
-listen = "{HOST}:{port}"
-state = "agent"
-location = "This machine"
-
-[[user]]
-name = "haidang"
-{user}""",
+def start_agent(cast: Cast, pages: str, config: Path, unit: str) -> str:
+    """Our own agent on this machine, enrolled with the collector, to which it reports by itself: its device id."""
+    settings = _private(cast.directory / "haidang-agent.toml", '[agent]\nstate = "agent"\nlocation = "This machine"\n')
+    with contextlib.closing(Agents.open(read(config))) as agents:
+        now = time.time()
+        code, _ = agents.invite(unit, 1, now + INVITED, "haidang demo", now)
+    agent = [sys.executable, "-m", "agent"]
+    log = cast.directory / "enrol.log"
+    with log.open("w+", encoding="utf-8") as output:
+        done = subprocess.run(
+            [*agent, "enrol", pages, code, "--config", str(settings)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+            env={**os.environ, "PYTHONPATH": _python_path()},
         )
-        cast.start("agent", [sys.executable, "-m", "agent", "run", "--config", str(config)], lambda _: answers(port))
-
-    port = _on_a_free_port(start)
-    return Stranger(
-        "this-machine",
-        f'[[credential]]\nname = "this-machine"\nversion = "3"\nuser = "haidang"\n{user}\n'
-        f'[[device]]\nid = "this-machine"\naddress = "{HOST}:{port}"\nunit = "{unit}"\ncredential = "this-machine"\n',
-    )
+        output.seek(0)
+        said = output.read().strip()
+    enrolled = re.match(r"enrolled as (\S+) of ", said)
+    if done.returncode or enrolled is None:
+        raise CastError(f"the agent did not enrol: {said or f'status {done.returncode}'}")
+    cast.start("agent", [*agent, "run", "--config", str(settings)], lambda actor: " tells " in actor.last_words())
+    return enrolled[1]
 
 
 def start_snmpd(cast: Cast, unit: str) -> Stranger | None:
@@ -195,12 +197,18 @@ def free(port: int) -> bool:
         return True
 
 
+def free_port() -> int:
+    """A UDP port that was free a moment ago."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
 def _on_a_free_port(start: Callable[[int], None]) -> int:
-    """Start something on a UDP port that was free a moment ago, on another when somebody was faster."""
+    """Start something on a free UDP port, on another when somebody was faster."""
     for attempt in range(_TRIES):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.bind((HOST, 0))
-            port: int = sock.getsockname()[1]
+        port = free_port()
         try:
             start(port)
         except CastError:

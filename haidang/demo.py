@@ -45,7 +45,8 @@ class Stage(NamedTuple):
     cast: Cast
     pages: str
     devices: int
-    strangers: tuple[Stranger, ...]
+    here: tuple[str, ...]
+    """The devices that are this machine."""
     notes: tuple[str, ...]
 
 
@@ -105,7 +106,7 @@ def _set(args: argparse.Namespace, directory: Path) -> Iterator[Stage]:
     print("starting a simulated province, an agent on this machine and the collector", flush=True)
     with Running(args.units, args.devices) as province, casts.gathered(directory) as cast:
         notes = []
-        strangers = [casts.start_agent(cast, _HERE)]
+        strangers: list[Stranger] = []
         try:
             found = casts.start_snmpd(cast, _HERE)
             strangers += [found] if found else []
@@ -116,12 +117,15 @@ def _set(args: argparse.Namespace, directory: Path) -> Iterator[Stage]:
         pages = casts.start_collector(cast, config, port)
         if not args.port and port != PORT:
             notes.append(f"port {PORT} is taken, the pages are on {pages.rsplit(':', 1)[1]}")
-        yield Stage(province, cast, pages, args.devices + len(strangers), tuple(strangers), tuple(notes))
+        here = (casts.start_agent(cast, pages, config, _HERE), *(stranger.id for stranger in strangers))
+        yield Stage(province, cast, pages, args.devices + len(here), here, tuple(notes))
 
 
 def _write_settings(args: argparse.Namespace, directory: Path, province: Running, strangers: list[Stranger]) -> Path:
     head = (
         f'[collector]\ninterval = "{args.interval}s"\ntimeout = "1s"\npackets_per_second = 2000\nstate_directory = "collector"\n'
+        f'[agents]\nlisten = "{casts.HOST}:{casts.free_port()}"\ninterval = "{max(args.interval, 10)}s"\n'
+        "line_test_bytes = 2000000\n"
     )
     tail = "\n".join([_TOGETHER, *(stranger.settings for stranger in strangers)])
     text = simulated.text(province.province, province.port, province.credentials, head=head, tail=tail, lines=False)
@@ -271,7 +275,7 @@ def _screenful(stage: Stage, picture: Picture, wrong: list[str]) -> list[str]:
     return [
         f"{_BOLD}Hải Đăng{_PLAIN}  {time.strftime('%H:%M:%S')}  {counted(len(picture.states), 'device')}  {states}",
         f"{_DIM}simulated: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}; on this machine: "
-        f"{', '.join(stranger.id for stranger in stage.strangers)}{_PLAIN}",
+        f"{', '.join(stage.here)}{_PLAIN}",
         f"{_DIM}a cycle took {numbers.get('cycle_seconds', 0):.1f} s; {numbers.get('packets_sent_total', 0):.0f} packets sent, "
         f"{numbers.get('retries_total', 0):.0f} repeated; {numbers.get('values', 0):.0f} values{_PLAIN}",
         "",

@@ -41,7 +41,7 @@ def picture(**states: State) -> Picture:
 
 
 def test_once_ends_well_when_every_device_answers(tmp_path: Path) -> None:
-    """`haidang demo --once` polls the agent of this machine and the province, says so, and ends with 0."""
+    """`haidang demo --once` polls the province, hears the agent of this machine, says so, and ends with 0."""
     done = subprocess.run(
         [sys.executable, "-m", "haidang.cli", "demo", "--once", *SMALL, "--directory", str(tmp_path)],
         capture_output=True,
@@ -52,7 +52,7 @@ def test_once_ends_well_when_every_device_answers(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"1[34] devices in 3 units: 1[34] up", done.stdout)
     assert (tmp_path / "haidang.toml").stat().st_mode & 0o077 == 0
-    assert "this-machine" in (tmp_path / "haidang.toml").read_text()
+    assert "enrolled as" in (tmp_path / "enrol.log").read_text()
 
 
 def test_ctrl_c_ends_everything_it_started() -> None:
@@ -114,11 +114,12 @@ def test_a_process_that_ends_by_itself_is_noticed(stage: Cast) -> None:
     assert stage.fallen().startswith("short ended with status 1")
 
 
-def test_the_agent_answers_with_its_own_secrets(stage: Cast) -> None:
-    """The agent of this machine runs on a free port and its settings are nobody else's to read."""
-    stranger = cast.start_agent(stage, "here")
-    port = int(re.search(r'address = "127\.0\.0\.1:(\d+)"', stranger.settings)[1])  # type: ignore[index]
-    assert cast.answers(port)
+def test_an_agent_that_cannot_enrol_is_told(stage: Cast) -> None:
+    """When nobody answers where the agent shall enrol, the demonstration says what the agent said."""
+    config = stage.directory / "haidang.toml"
+    config.write_text('[[unit]]\nid = "here"\n')
+    with pytest.raises(CastError, match=r"the agent did not enrol: .*no collector answers there"):
+        cast.start_agent(stage, f"http://127.0.0.1:{peers.free_port()}", config, "here")
     assert (stage.directory / "haidang-agent.toml").stat().st_mode & 0o077 == 0
 
 
