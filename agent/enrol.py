@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from snmp.engine import steady
 
-from . import __version__, identity, line, state
+from . import __version__, identity, line, state, update
 from .enrolment import FILE, Enrolment, load, save
 from .errors import AgentError, PortalError, SettingsError, StateError
 from .inventory.parts import Standing
@@ -27,6 +27,9 @@ from .inventory.rows import standing_rows
 from .portal import Portal
 from .service import OTHER_MACHINE, source
 from .settings import SPOOL, pushes
+
+_LONGEST_KEY = 64
+"""Hexadecimal digits of an Ed25519 key."""
 
 
 def enrol(directory: str, url: str, code: str, pin: str, ca: str) -> Enrolment:
@@ -63,6 +66,7 @@ def check_in(directory: str, enterprise: int) -> None:
         portal = Portal(known.url, known.pin, known.ca, known.user, known.token)
         answer = portal.ask("/agents/check-in", {**_question(machine), "copied": copied})
         made = _enrolment(answer, known.url, known.pin, known.ca, machine if copied else _learnt(known, machine), directory)
+        made = made._replace(release_key=known.release_key or made.release_key)
     except (PortalError, SettingsError) as error:
         _keep(directory, standing._replace(trouble=str(error)), enterprise)
         return
@@ -74,7 +78,10 @@ def check_in(directory: str, enterprise: int) -> None:
     save(directory, made)
     if isinstance(answer.get("line_test"), dict):
         portal = Portal(made.url, made.pin, made.ca, made.user, made.token)
-        _keep(directory, _tested(standing, portal, made, answer["line_test"]), enterprise)
+        standing = _tested(standing, portal, made, answer["line_test"])
+        _keep(directory, standing, enterprise)
+    portal = Portal(made.url, made.pin, made.ca, made.user, made.token)
+    _keep(directory, standing._replace(update=update.news(answer.get("update"), made.release_key, portal)), enterprise)
 
 
 def standing_of(directory: str) -> Standing:
@@ -90,9 +97,7 @@ def _question(machine: identity.Identity) -> dict[str, Any]:
     return {"machine": machine, "version": __version__, "platform": f"{sys.platform}-{platform.machine()}".lower()}
 
 
-def _enrolment(
-    answer: Mapping[str, Any], url: str, pin: str, ca: str, machine: identity.Identity, directory: str
-) -> Enrolment:
+def _enrolment(answer: Mapping[str, Any], url: str, pin: str, ca: str, machine: identity.Identity, directory: str) -> Enrolment:
     """What the collector granted; raises PortalError for an answer that is none."""
     texts = ("device", "unit", "unit_name", "user", "auth", "auth_secret", "priv", "priv_secret", "token")
     wrong = [key for key in texts if not isinstance(answer.get(key), str)]
@@ -113,6 +118,8 @@ def _enrolment(
     found = pushes(tables, os.path.join(directory, FILE))
     named = {key: answer[key] for key in ("device", "unit", "unit_name", "user", "token")}
     seconds = max(60, answer["check_in"])
+    key = answer.get("release_key", "")
+    named["release_key"] = key if isinstance(key, str) and len(key) <= _LONGEST_KEY else ""
     return Enrolment(url=url, pin=pin, ca=ca, check_in_seconds=seconds, machine=machine, pushes=found, **named)
 
 

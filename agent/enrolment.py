@@ -18,7 +18,8 @@ class Enrolment(NamedTuple):
     """An agent's place with its collector.
 
     `pin` is the SHA-256 of the collector's certificate, `ca` a file of authorities; without them the system's vouch.
-    `machine` is what the machine said of itself then.
+    `machine` is what the machine said of itself then. `release_key` is what new versions are signed with, in hexadecimal, empty
+    while the collector has none; once it is known no answer changes it.
     """
 
     url: str
@@ -32,6 +33,7 @@ class Enrolment(NamedTuple):
     check_in_seconds: int
     machine: Mapping[str, Sequence[str]]
     pushes: tuple[Push, ...]
+    release_key: str = ""
 
     def __repr__(self) -> str:
         return f"Enrolment(url={self.url!r}, device={self.device!r}, user={self.user!r})"
@@ -52,7 +54,8 @@ def load(directory: str) -> Enrolment | None:
         texts = {key: str(table[key]) for key in _TEXTS}
         machine = {kind: [str(value) for value in values] for kind, values in table["machine"].items()}
         found = pushes(raw.get("push", []), path)
-        return Enrolment(**texts, check_in_seconds=int(table["check_in_seconds"]), machine=machine, pushes=found)
+        seconds, key = int(table["check_in_seconds"]), str(table.get("release_key", ""))
+        return Enrolment(**texts, check_in_seconds=seconds, machine=machine, pushes=found, release_key=key)
     except (KeyError, TypeError, ValueError, AttributeError, SettingsError) as error:
         raise StateError(f"{path}: is damaged ({error}); enrol again: haidang-agent enrol URL CODE") from None
 
@@ -60,7 +63,8 @@ def load(directory: str) -> Enrolment | None:
 def save(directory: str, enrolment: Enrolment) -> bool:
     """Keep an enrolment; False when it is what is kept already. Raises StateError."""
     lines = ["[enrolment]", *(f"{key} = {_quoted(getattr(enrolment, key))}" for key in _TEXTS)]
-    lines += [f"check_in_seconds = {enrolment.check_in_seconds}", "[enrolment.machine]"]
+    lines += [f"check_in_seconds = {enrolment.check_in_seconds}", f"release_key = {_quoted(enrolment.release_key)}"]
+    lines += ["[enrolment.machine]"]
     lines += [f"{kind} = [{', '.join(map(_quoted, values))}]" for kind, values in enrolment.machine.items()]
     for push in enrolment.pushes:
         host, port = push.to

@@ -7,15 +7,23 @@ from collections.abc import Callable, Sequence
 from . import child
 
 PATIENCE = 180.0
-"""Seconds after which a child is ended."""
+"""Seconds after which a child is ended, unless it is known to take longer."""
 
 
 class Errand:
     """A command of ours, run every so many seconds. `ended` takes its exit status, None when it could not be run at all."""
 
-    __slots__ = ("arguments", "due", "ended", "every")
+    __slots__ = ("arguments", "due", "ended", "every", "patience")
 
-    def __init__(self, arguments: Sequence[str], every: float, ended: Callable[[int | None], None], due: float = 0.0) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        every: float,
+        ended: Callable[[int | None], None],
+        due: float = 0.0,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.patience = patience
         self.arguments = arguments
         self.every = every
         self.ended = ended
@@ -73,8 +81,8 @@ class Errands:
         errand, status = self._errand, child.poll()
         assert errand is not None
         if status is None:
-            if now - self._started > PATIENCE:
-                self._say(f"{errand.name} took longer than {PATIENCE:g} s and was ended")
+            if now - self._started > errand.patience:
+                self._say(f"{errand.name} took longer than {errand.patience:g} s and was ended")
                 child.kill()
             return
         self._child = self._errand = None

@@ -66,9 +66,12 @@ class Portal:
             return _document(response)
 
     @contextmanager
-    def download(self, path: str, size: int = 1 << 16) -> Iterator[Iterator[bytes]]:
-        """What lies at a path, in pieces of this size at most; raises PortalError."""
-        with self._request("GET", path) as response:
+    def download(self, path: str, size: int = 1 << 16, offset: int = 0) -> Iterator[Iterator[bytes]]:
+        """What lies at a path, from an offset on, in pieces of this size at most; raises PortalError."""
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        with self._request("GET", path, headers=headers) as response:
+            if offset and response.status_code != requests.codes.partial:
+                raise PortalError(f"{self.url}: gives {path} from its beginning only", response.status_code)
             yield self._pieces(response, size)
 
     def _pieces(self, response: requests.Response, size: int) -> Iterator[bytes]:
@@ -94,7 +97,7 @@ class Portal:
         except requests.RequestException as error:
             raise PortalError(f"{self.url}: no collector answers there: {_reason(error)}") from None
         with response:
-            if response.status_code != requests.codes.ok:
+            if response.status_code not in (requests.codes.ok, requests.codes.partial):
                 said = _said(response)
                 raise PortalError(f"{self.url}: {said or f'answered with status {response.status_code}'}", response.status_code)
             yield response

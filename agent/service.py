@@ -33,6 +33,8 @@ OTHER_MACHINE = 3
 """Exit status of `haidang-agent identity`: the keys here were made for another machine."""
 TICK = 15.0
 """Seconds between two looks at the processors when nobody asks."""
+FETCH = 1800.0
+"""Seconds that a check-in may take: it may fetch a new version over a weak line."""
 NOTE_EVERY, FIRST_NOTE = 60.0, 5.0
 """Seconds between two notes of how reports fare, and from the start to the first."""
 _CHILD_TICK = 0.2
@@ -199,7 +201,7 @@ class Service:
             asks = ["check-in", "--state", settings.state, "--enterprise", str(settings.enterprise)]
             jitter = 1 + 0.1 * (os.urandom(1)[0] / 127.5 - 1)
             errands.insert(0, Errand(["identity", "--state", settings.state], float("inf"), self._identity_ended))
-            errands.append(Errand(asks, self._enrolment.check_in_seconds * jitter, self._check_in_ended))
+            errands.append(Errand(asks, self._enrolment.check_in_seconds * jitter, self._check_in_ended, patience=FETCH))
         return errands
 
     def _open_pushes(self, pushes: tuple[PushSettings, ...]) -> None:

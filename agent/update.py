@@ -20,7 +20,8 @@ from config import release
 from config.errors import ConfigError
 
 from . import __version__, versions
-from .errors import AgentError, StateError
+from .errors import AgentError, PortalError, StateError
+from .portal import Portal
 
 PLATFORM = "windows" if os.name == "nt" else "linux"
 PACE = 32_000.0
@@ -88,6 +89,34 @@ def known(directory: str) -> State:
     return State(__version__, switch.tried, switch.refused)
 
 
+def news(raw: object, key: str, portal: Portal) -> str:
+    """Take what a collector offers, when it is wanted; what became of the last new version, in words.
+
+    `raw` is the offer, None when there was none; `key` the one that is pinned, in hexadecimal.
+    """
+    directory = os.environ.get(versions.VERSIONS, "")
+    if raw is not None:
+        try:
+            offer = read(raw if isinstance(raw, Mapping) else {})
+            if wanted(offer, place()):
+                apply(offer, [bytes.fromhex(key)] if key else [], _from(portal), directory)
+                return f"{offer.manifest.version} was fetched and is tried next"
+        except (UpdateError, ValueError) as error:
+            return str(error)
+    state = known(directory) if directory else State(__version__, "", ())
+    if state.tried:
+        return f"{state.tried} is being tried"
+    return f"returned from {state.refused[-1].version}: it {state.refused[-1].reason}" if state.refused else ""
+
+
+def _from(portal: Portal) -> Callable[[str, int], Iterator[bytes]]:
+    def download(path: str, offset: int) -> Iterator[bytes]:
+        with portal.download(path, offset=offset) as pieces:
+            yield from pieces
+
+    return download
+
+
 def wanted(offer: Offer, directory: str, running: str = __version__) -> bool:
     """Is this a release to take: newer, not on probation, and not one that was returned from?"""
     state = known(directory)
@@ -125,7 +154,7 @@ def apply(
         base = switch.base if os.environ.get(versions.VERSION) else running
         versions.write(directory, switch._replace(base=base, tried=offer.manifest.version, starts=0))
         os.unlink(archive)
-    except (StateError, OSError) as error:
+    except (StateError, PortalError, OSError) as error:
         raise UpdateError(f"{offer.manifest.version}: {error}") from None
 
 

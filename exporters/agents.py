@@ -60,6 +60,9 @@ class Releases(Protocol):
     def file(self, name: str) -> Path | None:
         """The file that an offer names."""
 
+    def trusted(self) -> bytes | None:
+        """The key that agents are to pin; raises CollectorError."""
+
 
 class Failures:
     """How many wrong codes each address has tried lately. Those behind one NAT share theirs; right codes cost nothing."""
@@ -198,8 +201,17 @@ class Desk:
             "collectors": collectors,
             "interval": int(told.interval),
             "check_in": int(told.check_in),
+            "release_key": self._release_key(),
             "time": time.time(),
         }
+
+    def _release_key(self) -> str:
+        try:
+            key = self._releases.trusted() if self._releases is not None else None
+        except CollectorError as error:
+            log.error("no key for releases reason=%r", str(error))
+            key = None
+        return key.hex() if key is not None else ""
 
     # -- the line
 

@@ -19,6 +19,8 @@ from collector.errors import CollectorError
 from collector.estate.agents import Agents
 from collector.estate.candidates import Candidates
 from collector.estate.inventory import Inventory
+from collector.estate.releases import DIRECTORY as RELEASES
+from collector.estate.releases import Releases
 from collector.model import Device, Unit
 from collector.polling.surveyor import Picture, samples
 from collector.reporting import Reporters
@@ -187,7 +189,8 @@ class Running:
     def _desk(self) -> ASGIApp | None:
         if self.reporters is None:
             return None
-        return Desk(self.reporters.agents, lambda: self.settings, self.reporters.changed).app
+        releases = Releases(self.settings.collector.state_directory / RELEASES)
+        return Desk(self.reporters.agents, lambda: self.settings, self.reporters.changed, releases).app
 
     def _ailments(self) -> list[str]:
         found = self.service.ailments() if self.service is not None else []

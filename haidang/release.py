@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from collector.errors import CollectorError, ReleaseError
-from collector.estate.releases import Release, Releases, read_key, write_key
+from collector.estate.releases import DIRECTORY, Release, Releases, read_key, write_key
 from config import release, settings
 from config.errors import ConfigError
 from config.settings import Settings
@@ -78,7 +78,7 @@ def add_parser(subparsers: Any) -> None:
 
 def directory(found: Settings) -> Path:
     """Where a collector keeps releases."""
-    return found.collector.state_directory / "releases"
+    return found.collector.state_directory / DIRECTORY
 
 
 def _say(func: Callable[[argparse.Namespace], Iterator[str]], args: argparse.Namespace) -> int:

@@ -25,6 +25,8 @@ from config.errors import ConfigError
 
 from ..errors import ReleaseError
 
+DIRECTORY = "releases"
+"""Where they are kept, below the collector's state directory."""
 TRUSTED = "trusted"
 _RECORD = "release.json"
 _ARCHIVE = "archive.zip"
