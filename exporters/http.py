@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import overview, sd
+from .connections import Connection, end_late
 from .errors import ListenError
 from .guard import Guard, User
 from .health import Health
@@ -173,6 +174,12 @@ class _Doors:
 
 
 class _Server(uvicorn.Server):
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second, of which one is enough to look at the connections."""
+        if counter % 10 == 0:
+            end_late(self.server_state.connections)
+        return await super().on_tick(counter)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are the collector's own business."""
@@ -231,7 +238,7 @@ class Server:
             lifespan="off",
             ws="none",
             log_config=None,
-            log_level="warning",
+            log_level="error",  # what strangers send is no news, and would fill the log
             access_log=False,
             server_header=False,
             proxy_headers=False,
@@ -240,7 +247,7 @@ class Server:
             ssl_keyfile_password="-",  # with none, OpenSSL would ask the terminal for an encrypted key's
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=2,
-            limit_concurrency=1024,
+            http=Connection,
         )
         try:
             config.load()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import gzip
 import json
 import socket
@@ -25,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from collector.model import Block, Layout, Series, Unit
 from config.secrets import Password, Secret, hash_password
+from exporters import connections
 from exporters.errors import ListenError
 from exporters.health import Health
 from exporters.http import Server, accepts_gzip
@@ -413,5 +415,82 @@ def test_an_endless_header_is_refused() -> None:
         else:
             assert answer.status_code == 400
         assert (await client.get("/health")).status_code == 200
+
+    serving(ask)
+
+
+def test_who_takes_connections_and_asks_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a request is waited for seconds, not for ever; idle connections and whole requests are left alone."""
+    monkeypatch.setattr(connections, "ASKING", 0.3)
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        host, port = client.base_url.host, client.base_url.port
+        assert (await client.get("/health")).status_code == 200
+        begun = asyncio.get_running_loop().time()
+        opened = [await asyncio.open_connection(host, port) for _ in range(20)]
+        for i, (_, writer) in enumerate(opened):
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-A: " if i % 2 else b"")
+        cut = await asyncio.wait_for(asyncio.gather(*(reader.read() for reader, _ in opened), return_exceptions=True), 10)
+        assert all(found == b"" or isinstance(found, ConnectionError) for found in cut)
+        assert asyncio.get_running_loop().time() - begun < 5
+        before = await _idle_then(client)
+        assert before.status_code == 200
+
+    async def _idle_then(client: httpx.AsyncClient) -> httpx.Response:
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        for _ in range(2):  # the second one after more than a request may take
+            writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            assert head.startswith(b"HTTP/1.1 200")
+            await reader.readexactly(int(next(line for line in head.lower().split(b"\r\n") if b"content-length" in line)[15:]))
+            await asyncio.sleep(1.5)
+        writer.close()
+        return await client.get("/health")
+
+    serving(ask)
+
+
+def test_who_does_not_take_the_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that stops in the middle of a large page does not hold it for ever."""
+    monkeypatch.setattr(connections, "READING", 0.5)
+    pages = Pages([fleet.unit(0)], [fleet.device(1)])
+    series = tuple(Series("haidang_interface_up", (("interface", f"port {i} " + "x" * 200),)) for i in range(60_000))
+    pages.polled(fleet.device(1), fleet.UP, Block(Layout(series), [1] * len(series), 1.0))
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        pages.cycled("xa-0")
+        while pages.busy:
+            await asyncio.sleep(0)
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port, limit=1024)
+        writer.write(b"GET /metrics/all HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        await asyncio.sleep(2.5)
+        got = b""
+        with contextlib.suppress(ConnectionError):
+            while piece := await asyncio.wait_for(reader.read(1 << 20), 5):
+                got += piece
+        assert not got.endswith(b"0\r\n\r\n")
+        writer.close()
+
+    serving(ask, pages)
+
+
+def test_one_address_cannot_take_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond its share an address is turned away at once, and the others are served."""
+    monkeypatch.setattr(connections, "MOST_FROM_ONE", 10)
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        host, port = client.base_url.host, client.base_url.port
+        opened = [await asyncio.open_connection(host, port) for _ in range(10)]
+        reader, _ = await asyncio.open_connection(host, port)
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        elsewhere = await asyncio.open_connection(host, port, local_addr=("127.0.0.2", 0))
+        elsewhere[1].write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert await asyncio.wait_for(elsewhere[0].readline(), 5) == b"HTTP/1.1 200 OK\r\n"
+        opened[0][1].write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert await asyncio.wait_for(opened[0][0].readline(), 5) == b"HTTP/1.1 200 OK\r\n"
+        for _, writer in (*opened, elsewhere):
+            writer.close()
 
     serving(ask)
