@@ -79,13 +79,13 @@ def boot_mark() -> int:
 
 
 def notification(part: Part, sequence: int, oldest: int, enterprise: int, age: int) -> Notification:
-    """The inform of a part: hdReport's objects, then those that changed; raises DecodeError for a damaged body."""
+    """The inform of a part: hdReport's objects, then those that changed."""
     told = (sequence, part.base, oldest, part.part, part.parts, part.time, part.interval, part.reason, age)
     head = [
         VarBind(OID((*objects.REPORT.oid(item, enterprise), 0)), _TAGS[item.syntax], value)
         for item, value in zip(objects.REPORT.objects, told, strict=True)
     ]
-    return Notification(objects.notification(enterprise), part.uptime, (*head, *message.decode_varbinds(part.body)))
+    return Notification(objects.notification(enterprise), part.uptime, tuple(head), rest=part.body)
 
 
 class Memory:

@@ -174,6 +174,26 @@ def decode_varbinds(body: bytes) -> list[VarBind]:
     return out
 
 
+def split_varbinds(body: bytes, most: int) -> tuple[list[VarBind], bytes]:
+    """The first varbinds of a list, `most` of them at most, and the rest, still encoded: of that only the outlines are checked.
+
+    Raises DecodeError.
+    """
+    header, pos, end, count = ber.header, 0, len(body), 0
+    cut = end
+    while pos < end:
+        if count == most:
+            cut = pos
+        tag, start, pos = header(body, pos, end)
+        # the name's tag, and its length in the short form: a name that needs the long one is left to whoever reads it
+        if tag != ber.SEQUENCE or pos - start < 4 or body[start] != ber.OBJECT_IDENTIFIER or start + 4 + body[start + 1] > pos:
+            raise DecodeError(f"type 0x{tag:02x}, {pos - start} octets, in the variable bindings: expected a name and a value")
+        count += 1
+    if count > MAX_VARBINDS:
+        raise DecodeError(f"more than {MAX_VARBINDS} variable bindings")
+    return decode_varbinds(body[:cut]), body[cut:]
+
+
 def decode_community(data: bytes) -> tuple[int, bytes, Pdu | TrapV1]:
     """Read a v1 or v2c message: (version, community, PDU); raises DecodeError, also for a v3 message."""
     version, pos, end = decode_version(data)

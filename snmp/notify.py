@@ -32,8 +32,10 @@ _ENTERPRISE_SPECIFIC = 6
 
 
 class Notification(NamedTuple):
-    """A trap or inform: `trap` is snmpTrapOID.0, `uptime` sysUpTime.0 in hundredths of a second, `varbinds` the rest.
+    """A trap or inform: `trap` is snmpTrapOID.0, `uptime` sysUpTime.0 in hundredths of a second, `varbinds` the other objects.
 
+    `rest` are the objects behind those, still encoded: where a receiver was told to decode only the first ones, and for a sender
+    that has them so.
     The other fields say how it came and are not sent: `address` of the sender, `version` (`message.V1` ...), `confirmed` for
     an inform, the community, or the user with its security level (0, 1, 3), and the engine and context whose objects these are.
     """
@@ -50,6 +52,7 @@ class Notification(NamedTuple):
     level: int = 0
     engine_id: bytes = b""
     context: bytes = b""
+    rest: bytes = b""
 
     def __repr__(self) -> str:
         told = (f"{name}={value!r}" for name, value in self._asdict().items() if name != "community")
@@ -83,7 +86,7 @@ def to_v1(notification: Notification, agent_address: bytes = bytes(4)) -> TrapV1
     trap = notification.trap
     enterprise: OID | None = None
     kept: list[VarBind] = []
-    for binding in notification.varbinds:
+    for binding in (*notification.varbinds, *message.decode_varbinds(notification.rest)):
         if binding.tag == ber.COUNTER64:
             raise EncodeError(f"a v1 trap cannot carry {binding.oid}, a Counter64 (RFC 3584 section 3.2)")
         if binding.oid == SNMP_TRAP_ENTERPRISE and isinstance(binding.value, OID):
@@ -101,8 +104,8 @@ def to_v1(notification: Notification, agent_address: bytes = bytes(4)) -> TrapV1
     return TrapV1(enterprise, agent_address, generic, specific, notification.uptime, message.encode_varbinds(kept))
 
 
-def read_v2(body: bytes) -> tuple[OID, int, tuple[VarBind, ...]]:
-    """(trap, uptime, varbinds) of a v2 trap's or inform's variable bindings (RFC 3416 section 4.2.6).
+def read_v2(body: bytes, bindings: Sequence[VarBind] | None = None) -> tuple[OID, int, tuple[VarBind, ...]]:
+    """(trap, uptime, varbinds) of a v2 trap's or inform's variable bindings (RFC 3416 section 4.2.6), decoded already or not.
 
     The two objects that must come first are found elsewhere too, as some devices send them; raises DecodeError without a
     snmpTrapOID.0.
@@ -110,7 +113,7 @@ def read_v2(body: bytes) -> tuple[OID, int, tuple[VarBind, ...]]:
     trap: OID | None = None
     uptime = 0
     rest: list[VarBind] = []
-    for binding in message.decode_varbinds(body):
+    for binding in message.decode_varbinds(body) if bindings is None else bindings:
         if binding.oid == SNMP_TRAP_OID and trap is None and isinstance(binding.value, OID):
             trap = binding.value
         elif binding.oid == SYS_UP_TIME and not rest and isinstance(binding.value, int):
@@ -153,7 +156,8 @@ def _pdu(kind: int, notification: Notification, request_id: int) -> bytes:
         VarBind(SYS_UP_TIME, ber.TIME_TICKS, notification.uptime & 0xFFFFFFFF),
         VarBind(SNMP_TRAP_OID, ber.OBJECT_IDENTIFIER, notification.trap),
     )
-    return message.encode_pdu(Pdu(kind, request_id, 0, 0, message.encode_varbinds((*first, *notification.varbinds))))
+    body = message.encode_varbinds((*first, *notification.varbinds)) + notification.rest
+    return message.encode_pdu(Pdu(kind, request_id, 0, 0, body))
 
 
 class Retry(enum.Enum):

@@ -33,7 +33,7 @@ class Receiver:
     followed from the first authentic trap on (RFC 3414 section 3.2.7b). For an inform our engine is.
     """
 
-    __slots__ = ("_authority", "_ciphers", "_communities", "_senders", "_users", "clock", "engine", "stats")
+    __slots__ = ("_authority", "_ciphers", "_communities", "_decoded", "_senders", "_users", "clock", "engine", "stats")
 
     def __init__(
         self,
@@ -44,8 +44,10 @@ class Receiver:
         clock: Callable[[], float] = steady,
         stats: Statistics | None = None,
         ciphers: Factory | None = None,
+        decoded: int | None = None,
     ) -> None:
-        """Without an engine v3 traps are taken, but no v3 informs."""
+        """Without an engine v3 traps are taken, but no v3 informs. Of v3's no more than `decoded` objects are decoded, beside the
+        time and the notification's name; the others are `Notification.rest`."""
         users = list(users)
         self.engine = engine
         self.clock = clock
@@ -53,6 +55,7 @@ class Receiver:
         self._communities = {access.name: access for access in communities}
         self._users = {access.user.name: access for access in users}
         self._ciphers = ciphers
+        self._decoded = decoded
         self._authority = Authority(engine, users, self.stats, message.MAX_MESSAGE, ciphers) if engine is not None else None
         self._senders: dict[bytes, _Sender] = {}
 
@@ -118,7 +121,7 @@ class Receiver:
             return None, request
         if request.pdu.type != message.INFORM or request.level & request.access.level != request.access.level:
             return None, None
-        notification = _notified(request.pdu, source, opened, request.context_engine, request.context)
+        notification = self._notified(request.pdu, source, opened, request.context_engine, request.context)
         return notification, authority.seal(request, _acknowledgement(request.pdu), now)
 
     def _receive_trap(self, opened: v3.Message, data: bytes, source: Source, now: float) -> Notification | None:
@@ -141,7 +144,7 @@ class Receiver:
             self.stats.count(e.counter)
             return None
         engine_id, context, pdu = v3.decode_scoped(plain)
-        return _notified(pdu, source, opened, engine_id, context) if pdu.type == message.TRAP else None
+        return self._notified(pdu, source, opened, engine_id, context) if pdu.type == message.TRAP else None
 
     def _follow(self, opened: v3.Message, now: float) -> None:
         """Judge an authentic trap's boots and time, and remember the latest; raises NotInTimeWindow."""
@@ -158,12 +161,14 @@ class Receiver:
             self._senders.pop(next(iter(self._senders)))
         self._senders[opened.engine_id] = _Sender(opened.boots, opened.time, now - opened.time)
 
-
-def _notified(pdu: Pdu, source: Source, opened: v3.Message, engine_id: bytes, context: bytes) -> Notification:
-    return Notification(
-        *read_v2(pdu.body), address_of(source), message.V3, pdu.type == message.INFORM, pdu.request_id, b"", opened.user,
-        opened.level, engine_id, context,
-    )  # fmt: skip
+    def _notified(self, pdu: Pdu, source: Source, opened: v3.Message, engine_id: bytes, context: bytes) -> Notification:
+        rest, bindings = b"", None
+        if self._decoded is not None:
+            bindings, rest = message.split_varbinds(pdu.body, self._decoded + 2)
+        return Notification(
+            *read_v2(pdu.body, bindings), address_of(source), message.V3, pdu.type == message.INFORM, pdu.request_id, b"",
+            opened.user, opened.level, engine_id, context, rest,
+        )  # fmt: skip
 
 
 def _acknowledgement(pdu: Pdu) -> bytes:

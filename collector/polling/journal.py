@@ -18,6 +18,8 @@ from ..errors import ReceiveError
 
 TOLERATED = 10.0
 """Seconds an agent's clock may be wrong before our own is taken instead."""
+HEAD = len(objects.REPORT.objects)
+"""Objects in front of a report that say what it is."""
 _UNKNOWN_AGE = 0xFFFFFFFF
 _LARGEST = 2**63 - 1
 _PARTS, _INTERVAL = 1000, 86400
@@ -122,7 +124,7 @@ def read(told: Notification, device: str, received: float) -> Report:
         late = age > 2 * max(interval, _GRACE)
     return Report(
         device, told.engine_id, sequence, base, min(oldest, sequence), part, parts, when, ahead, interval, reason,
-        told.uptime, told.address, received, late, message.encode_varbinds(told.varbinds[len(names) :]),
+        told.uptime, told.address, received, late, message.encode_varbinds(told.varbinds[len(names) :]) + told.rest,
     )  # fmt: skip
 
 

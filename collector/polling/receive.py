@@ -24,7 +24,7 @@ from snmp.usm import User
 from ..errors import ReceiveError
 from ..model import Device, Sink
 from .inbox import Inbox, Origin
-from .journal import Journal, Late, Report, read
+from .journal import HEAD, Journal, Late, Report, read
 from .reporters import Reporter
 
 log = logging.getLogger(__name__)
@@ -35,9 +35,12 @@ WAITING = 20_000
 _BATCH = 2_000
 _AT_ONCE = 100
 """Datagrams taken before others on the event loop get their turn."""
-_SLICE = 0.01
-_BUSY_PAUSE = 0.1
-"""Seconds between two slices of rendering while reports stream in."""
+_SLICE, _PAUSE = 0.01, 0.06
+"""Seconds of rendering at a time, and between two such times while reports stream in: acknowledgements go first."""
+_STREAM = 0.1
+"""Reports stream in while there are no more seconds between two."""
+_UNITS_EVERY = 5.0
+"""Seconds after which pages are put together though there are reports still to be rendered."""
 _JUDGE = 1.0
 _SETTLE_EVERY = 5.0
 _KEEP_EVERY = 3600.0
@@ -89,10 +92,10 @@ class Receive:
         self._profiles = profiles
         self._sinks = sinks
         self._keep = keep
-        self._engine = open_engine(directory)
+        self.engine = open_engine(directory)
         self._statistics = Statistics()
         self._refusals = dict.fromkeys(_REFUSALS, 0)
-        self._receiver = Receiver((), (), self._engine, stats=self._statistics)
+        self._receiver = Receiver((), (), self.engine, stats=self._statistics)
         self._keys: dict[bytes, str] = {}
         self._waiting: list[Waiting] = []
         self._settled: dict[int, Report] = {}
@@ -103,6 +106,7 @@ class Receive:
         self._rendering: asyncio.TimerHandle | None = None
         self._committing: asyncio.Future[list[int]] | None = None
         self._named: dict[bytes, float] = {}
+        self._heard = self._told = float("-inf")
         self._disk = ThreadPoolExecutor(1, "reports")
         self._stopped = False
         self._inbox = Inbox(listen)
@@ -120,6 +124,11 @@ class Receive:
         """Where it listens."""
         return self._inbox.address
 
+    @property
+    def busy(self) -> bool:
+        """Is there anything that waits for the disk, or for its page?"""
+        return bool(self._waiting or self._dirty) or self._committing is not None
+
     def arrange(self, agents: Mapping[str, tuple[Device, Sequence[User]]]) -> None:
         """Take who may report, by device id, and as which users (two, while keys are changed); what is known is kept."""
         before, self.reporters = self.reporters, {}
@@ -135,7 +144,7 @@ class Receive:
                 sink.forgotten(gone.device)
         self._keys = {user.name: key for key, (_, users) in agents.items() for user in users}
         accesses = [UserAccess(user) for _, users in agents.values() for user in users]
-        self._receiver = Receiver((), accesses, self._engine, stats=self._statistics)
+        self._receiver = Receiver((), accesses, self.engine, stats=self._statistics, decoded=HEAD)
         self._remember()
 
     def _remember(self) -> None:
@@ -149,6 +158,7 @@ class Receive:
     # -- receiving
 
     def _readable(self) -> None:
+        self._heard = self.loop.time()
         for data, origin in self._inbox.read(_AT_ONCE):
             self._take(data, origin)
         self._commit()
@@ -181,7 +191,7 @@ class Receive:
             opened = v3.decode(data)
         except DecodeError:
             return
-        if opened.engine_id != self._engine.id:
+        if opened.engine_id != self.engine.id:
             return
         counts = {name: self._statistics[name] for name in _REFUSALS}
         before, self._refusals = self._refusals, counts
@@ -279,11 +289,15 @@ class Receive:
                     sink.described(reporter.device, facts)
             self._units[reporter.device.unit] = None
         if self._dirty:
-            self._rendering = self.loop.call_later(_BUSY_PAUSE if self._waiting else 0, self._render)
-        else:
-            self._tell_units()
+            self._rendering = self.loop.call_later(_PAUSE if now - self._heard < _STREAM else 0, self._render)
+        self._tell_units()
 
     def _tell_units(self) -> None:
+        """Pages are put together when all that was heard is rendered, or from time to time."""
+        now = self.loop.time()
+        if self._dirty and now - self._told < _UNITS_EVERY:
+            return
+        self._told = now
         units, self._units = self._units, {}
         for sink in self._sinks:
             for unit in units:
@@ -304,8 +318,7 @@ class Receive:
             self._units[reporter.device.unit] = None
             for sink in self._sinks:
                 sink.polled(reporter.device, reporter.status, block)
-        if not self._dirty:
-            self._tell_units()
+        self._tell_units()
         self._commit()
         if now - self._cleaned > _KEEP_EVERY:
             self._cleaned = now

@@ -41,8 +41,10 @@ _TRACKS = 3
 
 
 def stamps(time: float, interval: float, until: float = float("inf")) -> Iterator[float]:
-    """The times at which a report's values count, in Unix seconds: that of the report first. `until`: the next report's."""
-    yield time
+    """The times at which a report's values count, in Unix seconds: that of the report first. `until`: the next report's, which
+    stands for both when they are of the same second."""
+    if time < until:
+        yield time
     end = min(until, time + interval * _CARRIED)
     while (time := time + CARRY) < end:
         yield time
@@ -73,7 +75,7 @@ def late_blocks(profile: Profile, late: Late) -> list[Block]:
 
 @dataclass(slots=True)
 class Whole:
-    """A report as far as it is here: one of its parts without body, and the bodies, compressed, by number."""
+    """A report as far as it is here: one of its parts without body, and the bodies by number, compressed where they stay long."""
 
     head: Report
     bodies: dict[int, bytes] = field(default_factory=dict)
@@ -85,7 +87,8 @@ class Whole:
     def texts(self) -> Iterator[bytes]:
         """Its parts' bodies, in order."""
         for part in sorted(self.bodies):
-            yield zlib.decompress(self.bodies[part])
+            body = self.bodies[part]
+            yield zlib.decompress(body) if self.head.full else body
 
 
 class Track:
@@ -111,7 +114,7 @@ class Track:
                 return False
         whole = self.fulls.get(report.first) or self.newer.get(report.first) or Whole(report._replace(body=b""))
         if report.parts == whole.head.parts:
-            whole.bodies[report.part] = zlib.compress(report.body, 1)
+            whole.bodies[report.part] = zlib.compress(report.body, 1) if whole.head.full else report.body
         if report.full:
             _keep(self.fulls, report.first, whole, spare=-1 if head is None else head.base)
         if newer:
@@ -226,7 +229,11 @@ class Reporter:
             self._stand(State.OFF, None if whole is None else _ENDINGS[whole.head.reason], wall)
             return None, None
         head = whole.head
-        block, facts = understood(self.profile, track.fulls[head.base].texts(), whole.texts(), head)
+        try:
+            block, facts = understood(self.profile, track.fulls[head.base].texts(), whole.texts(), head)
+        except SnmpError as error:
+            self._stand(State.GARBLED, f"its report cannot be read: {error}", wall)
+            return None, None
         self._stand(State.UP, self._remark(head, now), wall)
         self._block, self._stamps = block, stamps(head.time, head.interval)
         self._next_stamp = next(self._stamps)
@@ -264,7 +271,7 @@ class Reporter:
         if shown is None:
             if self.status.state is not State.UNKNOWN or not refused:
                 return False
-        elif self.status.state is not State.UP or now - self.heard <= MISSED * expected:
+        elif self.status.state not in (State.UP, State.GARBLED) or now - self.heard <= MISSED * expected:
             return False
         silence = f"no report for {now - self.heard:.0f} s, expected every {expected} s"
         self._stand(State.REFUSED if refused else State.SILENT, self._refused if refused else silence, wall)
@@ -274,7 +281,7 @@ class Reporter:
     def _stand(self, state: State, message: str | None, wall: float) -> None:
         before = self.status
         received = None if self.shown is None else self.shown.received
-        outcomes = {State.SILENT: Outcome.TIMEOUT, State.REFUSED: Outcome.AUTH}
+        outcomes = {State.SILENT: Outcome.TIMEOUT, State.REFUSED: Outcome.AUTH, State.GARBLED: Outcome.MALFORMED}
         self.status = changed(
             before,
             state=state,

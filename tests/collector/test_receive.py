@@ -24,7 +24,6 @@ from collector.polling import receive as receiving
 from collector.polling.journal import Report
 from collector.polling.receive import Receive
 from config import objects
-from snmp import ber
 from snmp.message import VarBind
 from snmp.oid import OID
 from snmp.usm import User
@@ -140,7 +139,7 @@ def test_a_restart_forgets_nothing_and_takes_nothing_twice(tmp_path: Path) -> No
             assert pages.status["pc-1"].state is State.UP
             await agent.send([*first, *later])
             assert after.counts["known"] == len(first) + 1 and after.counts["new"] == 0
-            assert after._engine.boots == before._engine.boots + 1 and after._engine.id == before._engine.id
+            assert after.engine.boots == before.engine.boots + 1 and after.engine.id == before.engine.id
             await agent.send(agent.report(rows(10**12 + 10)))
             await pages.until(lambda: octets(pages)[-1:] == [10**12 + 10])
 
@@ -418,15 +417,20 @@ def test_our_agent_reports_from_start_to_stop(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_damaged_objects_in_a_report_reach_no_page(tmp_path: Path) -> None:
-    """An authentic report whose objects no profile can use is kept and acknowledged, and the page simply lacks them."""
+def test_a_report_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """An authentic report with a value of no known type is kept, and the machine counts as garbled until a better one comes."""
 
     async def run() -> None:
         async with running(tmp_path) as (receive, pages):
             agent = Agent(receive.address)
-            odd = [VarBind(OID((1, 3, 6, 1, 2, 1, 2, 2, 1, 8, 2)), ber.OCTET_STRING, b"\xff" * 30)]
-            await agent.send(agent.start([*odd, *[row for row in ROWS if row.oid != odd[0].oid]]))
+            await agent.send(agent.start(rows(1)))
             await pages.until(lambda: "pc-1" in pages.status)
-            assert pages.status["pc-1"].state is State.UP
+            ((number, told),) = agent.report([])[:1]
+            damaged = bytes.fromhex("300c06082b060102010105004700")
+            await agent.send([(number, told._replace(rest=damaged))])
+            await pages.until(lambda: pages.status["pc-1"].state is State.GARBLED)
+            assert pages.blocks["pc-1"][-1] is None and "type 0x47" in pages.status["pc-1"].message
+            await agent.send(agent.report(rows(2)))
+            await pages.until(lambda: pages.status["pc-1"].state is State.UP)
 
     asyncio.run(run())

@@ -196,12 +196,17 @@ def test_values_are_said_again_before_they_count_as_old() -> None:
     assert seat.reporter.carried(WALL + 1500) is None
 
 
-@given(st.floats(0, 1e9), st.integers(1, 86400), st.floats(0, 1e5))
+@given(st.floats(0, 1e9), st.integers(1, 86400), st.floats(0.001, 1e5))
 def test_no_value_is_carried_into_the_next_report(time: float, interval: int, after: float) -> None:
     """Times begin with the report's, rise by steps that Prometheus bridges, and end before the next report can have been made."""
     found = list(itertools.islice(stamps(time, interval, time + after), 400))
     assert found[0] == time and all(one < time + min(after, 0.9 * interval) for one in found[1:])
     assert all(0 < later - one <= CARRY + 1e-3 for one, later in itertools.pairwise(found))
+
+
+def test_of_two_reports_in_one_second_the_later_one_counts() -> None:
+    """A storage keeps one value for a time, and refuses the other."""
+    assert list(stamps(WALL, 600, WALL)) == []
 
 
 def test_a_late_report_gives_what_its_page_would_have() -> None:

@@ -33,6 +33,25 @@ def test_variable_bindings_read_back(listed: list[VarBind]) -> None:
     assert message.decode_varbinds(message.encode_varbinds(listed)) == listed
 
 
+@given(bindings, st.integers(0, 14))
+def test_a_list_is_split_where_it_is_asked(listed: list[VarBind], most: int) -> None:
+    """The first ones are decoded, the rest is what they would be encoded."""
+    first, rest = message.split_varbinds(message.encode_varbinds(listed), most)
+    assert first == listed[:most] and message.decode_varbinds(rest) == listed[most:]
+
+
+@given(bindings, st.integers(0, 300), st.binary(max_size=4))
+def test_a_damaged_list_is_split_only_along_its_outlines(listed: list[VarBind], at: int, junk: bytes) -> None:
+    """Octets put anywhere into a list raise nothing but DecodeError; what comes out is all that went in."""
+    body = message.encode_varbinds(listed)
+    body = body[:at] + junk + body[at:]
+    try:
+        first, rest = message.split_varbinds(body, 3)
+    except DecodeError:
+        return
+    assert len(first) <= 3 and body.endswith(rest)
+
+
 @given(st.sampled_from([message.V1, message.V2C]), st.binary(max_size=40), kinds, int32, int32, int32, bindings)
 def test_a_community_message_reads_back(
     version: int, community: bytes, kind: int, request_id: int, status: int, index: int, listed: list[VarBind]
