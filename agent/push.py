@@ -121,6 +121,11 @@ class Push:
         return InformSession(self._user, engine_id=self._engine_id, ciphers=self._ciphers)
 
     @property
+    def newest(self) -> int:
+        """The greatest name of a part so far."""
+        return self._next - 1
+
+    @property
     def due(self) -> float:
         """When `work` has something to do."""
         times = [sent.due for sent in self._flight.values()]
