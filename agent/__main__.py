@@ -112,8 +112,10 @@ def _enrol(options: dict[str, str]) -> int:
 
     directory = load(_config(options)).state
     url, code = (_required(options, word, "enrol") for word in _WORDS["enrol"])
-    made = enrol(directory, url, code, options.get("--pin", ""), options.get("--ca", ""))
+    made, note = enrol(directory, url, code, options.get("--pin", ""), options.get("--ca", ""))
     print(f"enrolled as {made.device} of {made.unit_name} ({made.unit}); reports go to {_places(made.pushes)}")
+    if note:
+        print(f"the collector remarks: {note}")
     return 0
 
 

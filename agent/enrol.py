@@ -32,16 +32,32 @@ _LONGEST_KEY = 64
 """Hexadecimal digits of an Ed25519 key."""
 
 
-def enrol(directory: str, url: str, code: str, pin: str, ca: str) -> Enrolment:
-    """Enrol this machine; raises AgentError."""
+def enrol(directory: str, url: str, code: str, pin: str, ca: str) -> tuple[Enrolment, str]:
+    """Enrol this machine; also what the collector remarks on it. Raises AgentError."""
     state.prepare(directory)
-    portal = Portal(url, pin, os.path.abspath(ca) if ca else "")
     machine = identity.said(source().interfaces())
+    before = _readable(directory)
+    copied = before is not None and identity.other(before.machine, machine)
+    keys = ("", "")
+    if before is not None and before.url == Portal(url).url and not copied:
+        keys = before.user, before.token  # which show that it is the device it was
+    portal = Portal(url, pin, os.path.abspath(ca) if ca else "", *keys)
     answer = portal.ask("/agents/enrol", {"code": code, **_question(machine)})
     made = _enrolment(answer, portal.url, pin, os.path.abspath(ca) if ca else "", machine, directory)
+    if copied:
+        _become_another(directory)
     save(directory, made)
     _keep(directory, _timed(Standing(), answer, time.time()), 0)
-    return made
+    note = answer.get("note", "")
+    return made, "".join(letter for letter in note[:300] if letter.isprintable()) if isinstance(note, str) else ""
+
+
+def _readable(directory: str) -> Enrolment | None:
+    """The enrolment here, which a new one replaces; None for a damaged one as well."""
+    try:
+        return load(directory)
+    except StateError:
+        return None
 
 
 def check(directory: str) -> int:

@@ -27,7 +27,8 @@ from starlette.routing import Route
 
 from collector.errors import AgentError, CollectorError
 from collector.estate.access import AUTH, PRIV
-from collector.estate.agents import Agent, Agents, Grant, Said
+from collector.estate.admission import Agent, Said
+from collector.estate.agents import Agents, Grant
 from config.agents import PORT
 from config.settings import Settings
 
@@ -143,9 +144,9 @@ class Desk:
         if self._failures.many(address):
             raise HTTPException(429, "too many wrong codes came from this address; try again in a minute", {"Retry-After": "60"})
         asked = await _read(request)
-        taken = {device.id for device in self._settings().devices}
+        own = await self._before(request)
         try:
-            grant = await asyncio.to_thread(self._agents.enrol, asked.code, asked.said, time.time(), taken)
+            grant = await asyncio.to_thread(self._agents.enrol, asked.code, asked.said, time.time(), self._polled(), own)
         except AgentError as error:
             self._failures.add(address)
             log.warning("enrolment refused address=%s reason=%r", address, str(error))
@@ -154,20 +155,33 @@ class Desk:
         self._changed()
         return JSONResponse(self._told(request, grant), headers=_FRESH)
 
+    async def _before(self, request: Request) -> Agent | None:
+        """The agent that the machine is already, when it shows its keys."""
+        if "authorization" not in request.headers:
+            return None
+        try:
+            return (await self._who(request))[1]
+        except HTTPException:
+            return None  # its keys are void: it is what a machine without keys is
+
+    def _polled(self) -> set[str]:
+        return {device.id for device in self._settings().devices}
+
     async def _check_in(self, request: Request) -> Response:
-        user, agent = await self._who(request)
+        user, agent = await self._who(request, returning=True)
         asked = await _read(request)
         now = time.time()
-        if asked.copied:
-            taken = {device.id for device in self._settings().devices}
-            try:
-                grant = await asyncio.to_thread(self._agents.copied, agent, asked.said, now, taken)
-            except AgentError as error:
-                raise HTTPException(403, str(error)) from error
-            log.warning("agent was copied device=%s of=%s address=%s", grant.agent.key, agent.key, asked.said.address)
-        else:
-            grant = await asyncio.to_thread(self._agents.asked, agent, user, asked.said, now)
-        if asked.copied or grant.agent.taken != agent.taken or grant.secrets.user != user:
+        try:
+            if not asked.copied:
+                grant = await asyncio.to_thread(self._agents.asked, agent, user, asked.said, now, self._polled())
+            elif agent.revoked is None:
+                grant = await asyncio.to_thread(self._agents.copied, agent, asked.said, now, self._polled())
+                log.warning("agent was copied device=%s of=%s address=%s", grant.agent.key, agent.key, asked.said.address)
+            else:
+                raise AgentError(f"{agent.key} enrolled again since its disk was copied; enrol this machine with a code")
+        except AgentError as error:
+            raise HTTPException(403, str(error)) from error
+        if asked.copied or grant.agent.taken != agent.taken or grant.secrets.user != user or agent.revoked is not None:
             self._changed()
         told = self._told(request, grant)
         if (test := await self._line_test(grant.agent, now)) is not None:
@@ -201,6 +215,7 @@ class Desk:
             "collectors": collectors,
             "interval": int(told.interval),
             "check_in": int(told.check_in),
+            "note": grant.agent.note,
             "release_key": self._release_key(),
             "time": time.time(),
         }
@@ -291,7 +306,7 @@ class Desk:
             raise HTTPException(404, "there is no such release")
         return FileResponse(path, media_type="application/octet-stream", headers=_FRESH)
 
-    async def _who(self, request: Request) -> tuple[str, Agent]:
+    async def _who(self, request: Request, returning: bool = False) -> tuple[str, Agent]:
         """The agent by its basic authentication (RFC 7617)."""
         scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
         user = token = ""
@@ -303,7 +318,7 @@ class Desk:
         if not user or not user.isprintable():
             raise HTTPException(401, "this agent is not known here; enrol it again")
         try:
-            return user, await asyncio.to_thread(self._agents.authenticate, user, token)
+            return user, await asyncio.to_thread(self._agents.authenticate, user, token, returning)
         except AgentError as error:
             log.info("agent refused user=%s address=%s reason=%r", user[:64], _address(request), str(error))
             raise HTTPException(401, str(error)) from error

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from collector.errors import CollectorError
-from collector.estate.agents import Agent, Agents, Invitation
+from collector.estate.admission import Agent
+from collector.estate.agents import Agents, Invitation
 from config import settings
 from config.errors import ConfigError
 from config.settings import Settings

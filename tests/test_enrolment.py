@@ -159,7 +159,7 @@ def test_a_copied_disk_is_noticed(estate: Estate, monkeypatch: pytest.MonkeyPatc
     there = {"serial": ["9AB3CD4"], "mac": ["001b21998877"], "name": ["ketoan-01"]}
     directory = str(estate.directory / "one")
     monkeypatch.setattr("agent.identity.said", lambda cards: here)
-    first = enrol.enrol(directory, estate.url, estate.invite(), estate.pin, "")
+    first, _ = enrol.enrol(directory, estate.url, estate.invite(), estate.pin, "")
     for name in ("engine-id", "engine-boots"):
         Path(directory, name).write_text("8000\n")
     (Path(directory) / "spool" / "x").mkdir(parents=True)
@@ -173,6 +173,19 @@ def test_a_copied_disk_is_noticed(estate: Estate, monkeypatch: pytest.MonkeyPatc
     assert second.user != first.user and second.machine["serial"] == ["9AB3CD4"]
     assert not {"engine-id", "engine-boots", "spool"} & {path.name for path in Path(directory).iterdir()}
     assert "its disk is a copy of that of ketoan-01" in estate.haidang("list")
+
+
+def test_a_machine_that_enrols_again_is_itself(estate: Estate) -> None:
+    """Enrolling once more with the keys still there needs no waiting: the machine is the device it was. Without them, while it is
+    at work, it becomes another one, and the person at the machine reads why."""
+    device = estate.enrolled("one")
+    estate.start("agent", "run", "--config", str(estate.directory / "one.toml"))
+    peers.wait_until(lambda: estate.state(device) == "up", "it reports", 40)
+    again = estate.agent("one", "enrol", estate.url, estate.invite(), "--pin", estate.pin).stdout
+    assert f"enrolled as {device} of" in again and "enrolled again; was" in again
+    other = estate.agent("two", "enrol", estate.url, estate.invite(), "--pin", estate.pin).stdout
+    assert f"enrolled as {device} of" not in other
+    assert re.search(rf"remarks: (says it is|perhaps the machine of device) {device}\b", other)
 
 
 def test_what_goes_wrong_is_said(estate: Estate) -> None:
@@ -193,7 +206,7 @@ def test_what_goes_wrong_is_said(estate: Estate) -> None:
     with pytest.raises(SettingsError, match=r"nowhere.pem: cannot be read"):
         enrol.enrol(directory, estate.url, "0000-0000-0000", "", "nowhere.pem")
     assert enrolment.load(directory) is None
-    made = enrol.enrol(directory, estate.url, estate.invite(), "", str(estate.directory / "certificate.pem"))
+    made, _ = enrol.enrol(directory, estate.url, estate.invite(), "", str(estate.directory / "certificate.pem"))
     assert made.ca.endswith("certificate.pem"), "an authority of one's own does as well as a pin"
 
 

@@ -256,6 +256,7 @@ AGENT = Table(
     Column("note", Text, nullable=False, comment="what a person should know"),
     Column("tested", Double, comment="when it was last told to test its line"),
     Column("revoked", Double),
+    Column("replaced", Double, comment="when another agent took its place; it may come back"),
     Column("who", Text, nullable=False, comment="who revoked it"),
     sqlite_autoincrement=True,
 )

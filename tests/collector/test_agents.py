@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from collector.errors import AgentError
 from collector.estate.access import Vault
-from collector.estate.agents import ANSWER_LOST, COPIES, Agents, Grant, Said
+from collector.estate.admission import RETURNS, Agent, Said
+from collector.estate.agents import ANSWER_LOST, COPIES, Agents, Grant
 from collector.estate.database import connect
 from collector.estate.inventory import Inventory
 from collector.model import Device, Facts, Interface, State
@@ -33,6 +36,14 @@ def said(machine: dict[str, list[str]] = PC, address: str = "10.1.2.3") -> Said:
 def enrolled(agents: Agents, machine: dict[str, list[str]] = PC, when: float = NOW) -> Grant:
     code, _ = agents.invite("xa", 1, when + DAY, "An", when)
     return agents.enrol(code, said(machine), when)
+
+
+def stands(database_url: str, key: str, when: float, state: State) -> None:
+    """The collector finds the machine in this state."""
+    inventory = Inventory.open(database_url)
+    inventory.seen(Device(key, "10.1.2.3", 0, "", "xa"), when, state)
+    assert inventory.flush()
+    inventory.close()
 
 
 def described(database_url: str, key: str, machine: dict[str, list[str]], when: float) -> None:
@@ -105,16 +116,123 @@ def test_a_lost_answer_does_not_use_a_code_up(agents: Agents) -> None:
             agents.enrol(code, said(machine), when)
 
 
+def test_an_answer_that_was_used_is_not_given_again(agents: Agents) -> None:
+    """Who knows a used code and what a machine says of itself does not get its keys once the machine has used them."""
+    code, _ = agents.invite("xa", 1, NOW + DAY, "An", NOW)
+    first = agents.enrol(code, said(), NOW)
+    agents.asked(first.agent, first.secrets.user, said(), NOW + 5)
+    with pytest.raises(AgentError, match="used 1 times"):
+        agents.enrol(code, said(), NOW + 60)
+
+
 def test_a_new_disk_brings_the_old_record(agents: Agents, database_url: str) -> None:
     """A machine that is set up anew and enrols again is the device it was, and its old keys open nothing."""
     before = enrolled(agents)
     described(database_url, before.agent.key, PC, NOW + 60)
+    stands(database_url, before.agent.key, NOW + 7200, State.OFF)
     again = enrolled(agents, {**PC, "name": ["DESKTOP-X1"]}, NOW + DAY)
     assert again.agent.key == before.agent.key
     assert again.secrets.user != before.secrets.user
     with pytest.raises(AgentError, match="was revoked by its machine, which enrolled again"):
         agents.authenticate(before.secrets.user, before.secrets.token)
     assert [user.name for user in agents.reporting()["ketoan-01"][1]] == [again.secrets.user.encode()]
+
+
+@pytest.mark.parametrize("machine", [PC, {**PC, "name": ["ANOTHER"]}, {"serial": PC["serial"], "mac": PC["mac"]}])
+def test_a_machine_at_work_is_not_replaced(agents: Agents, database_url: str, machine: dict[str, list[str]]) -> None:
+    """Who says it is a machine that reports just now becomes a device of its own, which says so; the real one loses nothing."""
+    before = enrolled(agents)
+    described(database_url, before.agent.key, PC, NOW + 60)
+    claim = enrolled(agents, machine, NOW + 600)
+    assert claim.agent.key != before.agent.key and claim.agent.note == "says it is ketoan-01, which is at work"
+    assert agents.authenticate(before.secrets.user, before.secrets.token).revoked is None
+    assert agents.reporting()["ketoan-01"][1] == [before.secrets.opened()]
+
+
+def test_a_machine_that_asks_is_at_work(agents: Agents, database_url: str) -> None:
+    """A machine whose reports do not come through, but which asked lately, is not replaced; after its farewell it is."""
+    before = enrolled(agents)
+    described(database_url, before.agent.key, PC, NOW + 60)
+    stands(database_url, before.agent.key, NOW + 3000, State.SILENT)
+    agents.asked(before.agent, before.secrets.user, said(), NOW + 3600)
+    assert enrolled(agents, PC, NOW + 3700).agent.key == "ketoan-01-2"
+    stands(database_url, before.agent.key, NOW + 3800, State.OFF)
+    assert enrolled(agents, PC, NOW + 3900).agent.key == "ketoan-01"
+
+
+def test_its_own_keys_prove_a_machine(agents: Agents, database_url: str) -> None:
+    """A machine that enrols again and shows its keys is the device it was, also while it is at work and in another unit."""
+    before = enrolled(agents)
+    described(database_url, before.agent.key, PC, NOW + 60)
+    code, _ = agents.invite("so", 1, NOW + DAY, "An", NOW)
+    again = agents.enrol(code, said(), NOW + 100, own=before.agent)
+    assert (again.agent.key, again.agent.unit) == ("ketoan-01", "so")
+    assert again.agent.note == f"enrolled again; was {before.agent.name} of xa"
+    with pytest.raises(AgentError, match="was revoked by its machine"):
+        agents.authenticate(before.secrets.user, before.secrets.token, returning=True)
+
+
+def test_who_was_replaced_by_night_is_back_in_the_morning(agents: Agents, database_url: str) -> None:
+    """While a machine is off another one can take its place by claiming its identity; when the real one asks again it has its
+    place, its keys and its record back, and the other is a device of its own, which says so."""
+    before = enrolled(agents)
+    described(database_url, before.agent.key, PC, NOW + 60)
+    stands(database_url, before.agent.key, NOW + 7200, State.OFF)
+    thief = enrolled(agents, PC, NOW + 9000)
+    assert thief.agent.key == "ketoan-01"
+    real = agents.authenticate(before.secrets.user, before.secrets.token, returning=True)
+    back = agents.asked(real, before.secrets.user, said(), NOW + DAY)
+    assert back.agent.key == "ketoan-01" and back.secrets == before.secrets
+    reporting = agents.reporting()
+    assert reporting["ketoan-01"][1] == [before.secrets.opened()]
+    assert reporting["ketoan-01-2"][1] == [thief.secrets.opened()]
+    notes = {agent.key: agent.note for agent in agents.all()}
+    assert notes["ketoan-01-2"] == "said it was ketoan-01, which came back"
+    assert "came back" in notes["ketoan-01"]
+
+
+def test_who_was_replaced_does_not_come_back_for_ever(agents: Agents, database_url: str) -> None:
+    """The keys of a disk that was replaced open nothing after some weeks, nor when a person revoked the device since."""
+    for number, machine in enumerate((PC, OTHER)):
+        before = enrolled(agents, machine)
+        described(database_url, before.agent.key, machine, NOW + 60)
+        stands(database_url, before.agent.key, NOW + 7200, State.OFF)
+        after = enrolled(agents, machine, NOW + 9000)
+        assert after.agent.key == before.agent.key
+        real = agents.authenticate(before.secrets.user, before.secrets.token, returning=True)
+        if number:
+            agents.revoke(agents.find([after.agent.key]), "An", NOW + 9001)
+        with pytest.raises(AgentError, match="was revoked by its machine"):
+            agents.asked(real, before.secrets.user, said(machine), NOW + (9002 if number else RETURNS + 10_000))
+
+
+def test_a_stolen_disk_replaces_nobody_elsewhere(agents: Agents, database_url: str) -> None:
+    """Who holds the keys of one unit's agent cannot take the place of another unit's, which is off."""
+    chief, _ = agents.invite("so", 1, NOW + DAY, "An", NOW)
+    victim = agents.enrol(chief, said(OTHER), NOW)
+    described(database_url, victim.agent.key, OTHER, NOW + 60)
+    stands(database_url, victim.agent.key, NOW + 7200, State.OFF)
+    stolen = enrolled(agents, PC)
+    copy = agents.copied(stolen.agent, said(OTHER), NOW + 9000)
+    assert copy.agent.key != victim.agent.key and "says it is ketoan-01, an agent of so" in copy.agent.note
+    assert agents.authenticate(victim.secrets.user, victim.secrets.token).revoked is None
+
+
+def test_a_classroom_set_up_from_one_image_finds_its_records(agents: Agents, database_url: str) -> None:
+    """Machines of one unit that get a copy of one machine's disk, its keys included, are the devices they were."""
+    before = enrolled(agents, OTHER)
+    described(database_url, before.agent.key, OTHER, NOW + 60)
+    stands(database_url, before.agent.key, NOW + 7200, State.OFF)
+    master = enrolled(agents, PC)
+    assert agents.copied(master.agent, said(OTHER), NOW + DAY).agent.key == before.agent.key
+
+
+def test_a_machine_whose_reports_never_came_is_known_again(agents: Agents) -> None:
+    """A machine that enrols twice before its first report came in is one device, not two."""
+    first = enrolled(agents)
+    again = enrolled(agents, {**PC, "name": ["DESKTOP-X1"]}, NOW + 2 * ANSWER_LOST)
+    assert again.agent.key == first.agent.key
+    assert len(agents.all()) == 1
 
 
 def test_a_revoked_machine_comes_back_as_itself(agents: Agents, database_url: str) -> None:
@@ -149,7 +267,32 @@ def test_copies_are_bounded(agents: Agents) -> None:
         agents.copied(before.agent, said({"mac": [f"001b2199{number:04x}"]}), NOW)
     with pytest.raises(AgentError, match="enrol this machine with a code"):
         agents.copied(before.agent, said(OTHER), NOW)
+    copy = agents.find(["agent"])[0]
+    with pytest.raises(AgentError, match="enrol this machine with a code"):
+        agents.copied(copy, said(OTHER), NOW)
     assert agents.copied(before.agent, said(OTHER), NOW + 2 * DAY).agent.unit == "xa"
+
+
+def test_many_at_once_get_what_is_theirs(agents: Agents) -> None:
+    """Machines of one name that enrol at the same moment get ids of their own, a code for five opens five times, and one of a
+    unit's agents is told to test the line."""
+    code, _ = agents.invite("xa", 5, NOW + DAY, "An", NOW)
+    wall = threading.Barrier(8)
+
+    def enrol(number: int) -> Agent | None:
+        wall.wait()
+        try:
+            return agents.enrol(code, said({"mac": [f"001b2177{number:04x}"], "name": ["DESKTOP-1"]}), NOW).agent
+        except AgentError:
+            return None
+
+    def test(agent: Agent) -> bool:
+        return agents.may_test(agent, DAY, NOW)
+
+    with ThreadPoolExecutor(8) as pool:
+        made = [agent for agent in pool.map(enrol, range(8)) if agent is not None]
+        assert sorted(agent.key for agent in made) == ["desktop-1", *(f"desktop-1-{n}" for n in range(2, 6))]
+        assert sum(pool.map(test, made)) == 1
 
 
 def test_rotated_keys_are_taken_without_a_gap(agents: Agents) -> None:

@@ -154,6 +154,32 @@ def test_a_copy_gets_keys_of_its_own(office: Office) -> None:
     office.serve(ask)
 
 
+def test_a_machine_shows_the_keys_it_has(office: Office) -> None:
+    """A machine that enrols again with its keys stays the device it was; with void ones it is taken for what it says it is; and
+    keys whose place another one took open the check-in that gives it back, but neither the line nor a copy."""
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        old = await enrolled(client, office.code())
+        await checked_in(client, old)
+        auth = old["user"], old["token"]
+        again = await client.post("/agents/enrol", json={"code": office.code(), "machine": MACHINE}, auth=auth)
+        assert again.json()["device"] == "ketoan-01" and "enrolled again" in again.json()["note"]
+        void = await client.post("/agents/enrol", json={"code": office.code(), "machine": {}}, auth=auth)
+        assert void.json()["device"] == "agent"
+        taken = await enrolled(client, office.code(), machine=MACHINE)
+        assert taken["device"] == "ketoan-01", "nothing shows that the one before is at work"
+        kept = again.json()
+        assert (await client.get("/agents/line", auth=(kept["user"], kept["token"]))).status_code == 401
+        copy = await checked_in(client, kept, copied=True)
+        assert copy.status_code == 403 and "enrolled again since" in copy.json()["error"]
+        changes = office.changes
+        assert (await checked_in(client, kept)).json()["device"] == "ketoan-01"
+        assert office.changes == changes + 1
+        assert (await checked_in(client, taken)).json()["device"] == "ketoan-01-2"
+
+    office.serve(ask)
+
+
 def test_guessing_codes_is_slow(office: Office) -> None:
     """After some wrong codes an address must wait, even with a right one; the answer says so."""
 
