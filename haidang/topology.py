@@ -69,11 +69,13 @@ def run(args: argparse.Namespace) -> int:
             _survey(found, units, url)
         with closing(Links.open(url)) as links:
             nodes: dict[str, list[Node]] = defaultdict(list)
-            for one in links.nodes():
+            for one in links.nodes(None if args.unit is None else units):
                 nodes[one.unit].append(one)
             drawn = [remembered(unit, time.time(), nodes[unit], links) for unit in units if nodes[unit]]
             names = {one.id: one for some in nodes.values() for one in some}
-            states = links.states([one.id for unit in units for one in nodes[unit]])
+            ends = {end for each in drawn for kept in each.links for end in (kept.link.device, kept.link.remote) if end}
+            names |= {one.id: one for one in links.named(ends - names.keys())}
+            states = links.states(names)
             if args.json:
                 print(json.dumps({"units": [as_json(one, found) for one in drawn]}, ensure_ascii=False, indent=1))
             else:

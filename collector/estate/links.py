@@ -177,20 +177,35 @@ class Links:
 
     def nodes(self, units: Collection[str] | None = None) -> list[Node]:
         """The devices (of these units) as the ledger has them, with the ports that have addresses; raises InventoryError."""
-        said: dict[str, dict[str, str]] = defaultdict(dict)
+        member = FACT.alias("member")
+        query = select(DEVICE.c.id).where(DEVICE.c.forgotten.is_(None))
+        if units is not None:
+            query = query.join_from(DEVICE, member, _open_fact(member, "unit")).where(member.c.value.in_(list(units)))
         with reading(self._engine) as connection:
-            query = (
-                select(DEVICE.c.key, FACT.c.path, FACT.c.value)
-                .join_from(FACT, DEVICE)
-                .where(
-                    FACT.c.ended == OPEN,
-                    DEVICE.c.forgotten.is_(None),
-                    or_(FACT.c.path.in_(("kind", "name", "address", "unit")), FACT.c.path.like("interface[%].mac")),
-                )
-            )
-            for key, path, value in connection.execute(query):
-                said[key][path] = value
-        return [_node(key, facts) for key, facts in sorted(said.items()) if units is None or facts.get("unit", "") in units]
+            return _nodes(connection, connection.scalars(query).all())
+
+    def named(self, devices: Collection[str]) -> list[Node]:
+        """These devices as the ledger has them, but for those taken out of the settings; raises InventoryError."""
+        with reading(self._engine) as connection:
+            ids: list[int] = []
+            for some in _chunks(sorted(devices)):
+                query = select(DEVICE.c.id).where(DEVICE.c.key.in_(some), DEVICE.c.forgotten.is_(None))
+                ids += connection.scalars(query)
+            return _nodes(connection, ids)
+
+
+def _open_fact(table: Any, path: str) -> Any:
+    return and_(table.c.device_id == DEVICE.c.id, table.c.path == path, table.c.ended == OPEN)
+
+
+def _nodes(connection: Connection, ids: Sequence[int]) -> list[Node]:
+    said: dict[str, dict[str, str]] = defaultdict(dict)
+    wanted = or_(FACT.c.path.in_(("kind", "name", "address", "unit")), FACT.c.path.like("interface[%].mac"))
+    query = select(DEVICE.c.key, FACT.c.path, FACT.c.value).join_from(FACT, DEVICE).where(FACT.c.ended == OPEN, wanted)
+    for some in _chunks(ids):
+        for key, path, value in connection.execute(query.where(FACT.c.device_id.in_(some))):
+            said[key][path] = value
+    return [_node(key, facts) for key, facts in sorted(said.items())]
 
 
 def _node(key: str, facts: Mapping[str, str]) -> Node:

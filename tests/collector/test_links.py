@@ -167,6 +167,12 @@ def test_the_ledger_is_read_port_by_port(inventory: Inventory) -> None:
         "router", "GW", (Interface(0, "eth0", mac="3c:d9:2b:00:00:01"),)
     )  # fmt: skip
     assert links.nodes(["xa-2"]) == []
+    assert links.nodes() == list(nodes.values())
+    assert links.named(["gw", "nobody"]) == [nodes["gw"]]
+    inventory.forgotten(Device("gw", "", 161, "", ""), NOW + HOUR)
+    assert inventory.flush()
+    assert links.named(["gw"]) == []
+    assert links.nodes(["xa-1"]) == links.nodes() == [one for id, one in nodes.items() if id != "gw"]
     assert links.states(["sw1", "nobody"]) == {"sw1": State.UP}
 
 
