@@ -15,14 +15,19 @@ from config.settings import Device as DeviceSettings
 
 from ..errors import DiscoveryError
 from ..model import Device, Facts
+from ..model import State as Standing
 from .database import changing, connect, reading
 from .evidence import evidence, name
 from .identity import TOGETHER, Verdict
 from .ledger import clean
 from .recognition import STRANGER, Likeness, Recognition, candidate_of, dump, source
 from .runs import Runs
-from .schema import CANDIDATE, DEVICE
+from .schema import CANDIDATE, DEVICE, FACT, OPEN
 from .tried import Tried, forget
+
+GONE = 86400.0
+"""Seconds for which an accepted device must have been silent before a rule takes what is found elsewhere for it: a day in which
+the machine could have answered, were the find a copy of it."""
 
 
 class State(StrEnum):
@@ -113,7 +118,7 @@ class Candidates:
         facts = find.facts
         device = Device(source(before.id if before else 0), find.address, find.port, find.credential, find.unit)
         said = evidence(device, facts, find.when)
-        like = _named(connection, self._recognition.recognise(connection, said)) if said.telling else STRANGER
+        like = _named(connection, self._recognition.recognise(connection, said), before) if said.telling else STRANGER
         words = ("kind", "vendor", "model", "serial", "name", "profile")
         values: dict[str, Any] = {word: clean(getattr(facts, word)) for word in words}
         values |= {
@@ -124,7 +129,8 @@ class Candidates:
         }
         values["same_as"] = like.device if like.verdict is Verdict.SAME else ""
         undecided = before is None or before.state in (State.NEW, State.KNOWN, State.LOCKED)
-        if undecided and (moved := _moved(connection, like, accept)) is not None:
+        same = _same(connection, like)
+        if undecided and (moved := _moved(connection, same, like, find, accept)) is not None:
             if before is not None:
                 connection.execute(delete(CANDIDATE).where(CANDIDATE.c.id == before.id))
                 self._recognition.drop(before.id)
@@ -133,12 +139,12 @@ class Candidates:
         elif before is not None:
             number = before.id
             if undecided:
-                values["state"] = _state(like)
+                values["state"] = _state(connection, same, like, find)
         else:
-            number = _insert(connection, {**values, "state": _state(like)}, find.when)
+            number = _insert(connection, {**values, "state": _state(connection, same, like, find)}, find.when)
         connection.execute(update(CANDIDATE).where(CANDIDATE.c.id == number).values(**values))
         candidate = _get(connection, number)
-        if accept and candidate.state is State.NEW and like.verdict is not Verdict.ASK:
+        if accept and candidate.state is State.NEW and like.verdict is not Verdict.ASK and not candidate.same_as:
             candidate = _accept(connection, candidate, "", "a rule", find.when, taken)
         self._recognition.note(number, said, like)
         return candidate
@@ -243,28 +249,63 @@ def _follow(connection: Connection, candidate: Candidate, what: str, who: str, w
     return _get(connection, other.id)
 
 
-def _moved(connection: Connection, like: Likeness, accept: bool) -> Candidate | None:
-    """The candidate that stands at another address now: one nobody has decided on, or, if rules accept it, an accepted one."""
-    if like.verdict is not Verdict.SAME or like.together:
+def _same(connection: Connection, like: Likeness) -> Candidate | None:
+    """The candidate that is the same machine, where it is one."""
+    if like.verdict is not Verdict.SAME:
         return None
     number = candidate_of(like.device)
-    same = CANDIDATE.c.id == number if number is not None else CANDIDATE.c.key == like.device
-    row = connection.execute(select(CANDIDATE).where(same)).first()
-    if row is None or not (row.state == State.NEW or (row.state == State.ACCEPTED and accept)):
+    row = connection.execute(
+        select(CANDIDATE).where(CANDIDATE.c.id == number if number is not None else CANDIDATE.c.key == like.device)
+    ).first()
+    return None if row is None else _candidate(row)
+
+
+def _moved(connection: Connection, same: Candidate | None, like: Likeness, find: Find, accept: bool) -> Candidate | None:
+    """The candidate that stands at another address now: one nobody has decided on, or one that was accepted, where rules accept
+    the find, it stands in the same unit, and the device has not answered for long. All else is for a person to say."""
+    if same is None or like.together:
         return None
-    return _candidate(row)
+    if same.state is State.ACCEPTED:
+        return same if accept and same.unit == find.unit and _gone(connection, same, find.when) else None
+    return same if same.state is State.NEW else None
 
 
-def _named(connection: Connection, like: Likeness) -> Likeness:
-    """A candidate that was accepted is called by its device's id."""
+def _gone(connection: Connection, same: Candidate, when: float) -> bool:
+    """Was it polled, and has it been silent for long? One that nobody asks may well be there."""
+    row = connection.execute(select(DEVICE.c.last_seen, DEVICE.c.state).where(DEVICE.c.key == same.key)).first()
+    if row is None or row.last_seen is None or row.state not in (Standing.SILENT, Standing.OFF):
+        return False
+    return bool(when - row.last_seen > GONE)
+
+
+def _named(connection: Connection, like: Likeness, before: Candidate | None) -> Likeness:
+    """A candidate that was accepted is called by its device's id; one that is known as something else, by that."""
     if (number := candidate_of(like.device)) is None:
         return like
-    key = connection.execute(select(CANDIDATE.c.key).where(CANDIDATE.c.id == number)).scalar()
-    return like._replace(device=key or like.device)
+    row = connection.execute(select(CANDIDATE).where(CANDIDATE.c.id == number)).first()
+    if row is None or row.state != State.KNOWN:
+        return like._replace(device=(row.key if row is not None else "") or like.device)
+    if before is not None and row.same_as == source(before.id):
+        return STRANGER  # it is known as the very candidate that was found again
+    return like._replace(device=row.same_as or like.device)
 
 
-def _state(like: Likeness) -> State:
-    return State.KNOWN if like.verdict is Verdict.SAME else State.NEW
+def _state(connection: Connection, same: Candidate | None, like: Likeness, find: Find) -> State:
+    """A machine that is known, but for an accepted one that may have moved, or answers where it moved from: a person says which
+    is the machine and which a copy."""
+    if like.verdict is not Verdict.SAME:
+        return State.NEW
+    if same is None or same.state is not State.ACCEPTED or (like.together and not _left(connection, same, find.address)):
+        return State.KNOWN
+    return State.NEW
+
+
+def _left(connection: Connection, same: Candidate, address: str) -> bool:
+    """Was the device polled at this address before?"""
+    former = select(FACT.c.value).join_from(FACT, DEVICE).where(
+        DEVICE.c.key == same.key, FACT.c.path == "address", FACT.c.value == address, FACT.c.ended != OPEN
+    )  # fmt: skip
+    return connection.execute(former.limit(1)).first() is not None
 
 
 def _note(like: Likeness) -> str:

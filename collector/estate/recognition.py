@@ -62,10 +62,10 @@ class Recognition:
                 known.add(own)
         if decision.machine is None or decision.verdict is Verdict.NEW:
             return STRANGER
-        sightings = known.sightings(decision.machine)
+        sightings = [one for one in known.sightings(decision.machine) if one is not own]
         current = [one for one in sightings if known.current(one.source) is one] or sightings
         best = max(current, key=lambda one: (candidate_of(one.source) is None, one.id == decision.machine, one.last))
-        together = any(abs(one.last - evidence.time) < TOGETHER for one in current)
+        together = abs(best.last - evidence.time) < TOGETHER
         return Likeness(decision.verdict, decision.machine, best.source, best.address, together, decision.points)
 
     def note(self, candidate: int, evidence: Evidence, like: Likeness = STRANGER) -> None:

@@ -137,6 +137,21 @@ def test_the_same_machine_at_two_addresses(candidates: Candidates) -> None:
     assert candidates.accept(2, "lan", NOW, "sw-other").key == "sw-other"
 
 
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1)])
+@pytest.mark.parametrize("fresh", [True, False], ids=["another process", "same process"])
+def test_addresses_of_one_machine_found_again(candidates: Candidates, order: tuple[int, ...], fresh: bool) -> None:
+    """Each day the addresses of one router are found in any order: one of them waits for a person all the time, the others are
+    known as it."""
+    for day, turn in enumerate([(1, 2, 3), order, order]):
+        for second, last in enumerate(turn):
+            if fresh:
+                candidates._recognition.forget()
+            candidates.found(find(f"10.0.0.{last}", when=NOW + day * DAY + second))
+        (waiting,) = candidates.all(states=[State.NEW])
+        others = candidates.all(states=[State.KNOWN])
+        assert [one.same_as for one in others] == [f"candidate {waiting.id}"] * 2, day
+
+
 def test_a_candidate_that_moved(candidates: Candidates) -> None:
     """A machine found at another address a day later is the same candidate, which moved."""
     candidates.found(find("10.0.0.1"))
@@ -154,19 +169,71 @@ def test_a_device_of_the_settings_that_moved(candidates: Candidates, inventory: 
         candidates.accept(moved.id, "lan", NOW)
 
 
+def silent(inventory: Inventory, key: str, address: str, when: float, state: DeviceState = DeviceState.SILENT) -> None:
+    """The collector polls a device, which does not answer."""
+    inventory.seen(Device(key, address, 161, "public", "office"), when, state)
+    assert inventory.flush()
+
+
 def test_an_accepted_device_that_moved(candidates: Candidates, inventory: Inventory) -> None:
-    """An accepted device that no longer answers moves with its id: when a person accepts its new address, or a rule does."""
+    """An accepted device that no longer answers waits at its new address, and moves there with its id when a person accepts it,
+    or at once when a rule does and it has been silent for a day."""
     candidates.found(find("10.0.0.1", when=NOW - 3 * DAY))
     candidates.accept(1, "lan", NOW - 3 * DAY)
     polled(inventory, "sw-hall", "10.0.0.1", SWITCH, NOW - DAY)
     moved = candidates.found(find("10.0.0.7"))
-    assert (moved.id, moved.state, moved.note) == (2, State.KNOWN, "known as sw-hall, moved from 10.0.0.1")
+    assert (moved.id, moved.state, moved.note) == (2, State.NEW, "known as sw-hall, moved from 10.0.0.1")
     one = candidates.accept(2, "lan", NOW)
     assert (one.id, one.key, one.address, one.note) == (1, "sw-hall", "10.0.0.7", "moved here from 10.0.0.1")
     assert stands(candidates) == {"10.0.0.7": State.ACCEPTED}
+    silent(inventory, "sw-hall", "10.0.0.7", NOW)
     candidates.found(find("10.0.0.8", when=NOW + DAY))
     assert candidates.found(find("10.0.0.8", when=NOW + 2 * DAY), accept=True).key == "sw-hall"
     assert [(one.id, one.address) for one in candidates.accepted()] == [("sw-hall", "10.0.0.8")]
+
+
+def copied(candidates: Candidates, inventory: Inventory) -> None:
+    """An accepted machine is polled, and then off for more than a day."""
+    candidates.found(find("10.0.0.1", when=NOW - 3 * DAY), accept=True)
+    polled(inventory, "sw-hall", "10.0.0.1", SWITCH, NOW - 2 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("state", "since", "unit"),
+    [
+        (DeviceState.SILENT, DAY - 60, "office"),
+        (DeviceState.SILENT, 2 * DAY, "another"),
+        (DeviceState.UP, 2 * DAY, "office"),
+        (DeviceState.UNREACHABLE, 2 * DAY, "office"),
+        (DeviceState.REFUSED, 2 * DAY, "office"),
+    ],
+    ids=["silent for hours", "in another unit", "not polled any more", "line dead", "refuses"],
+)
+def test_a_copy_found_while_the_machine_is_off_asks(
+    candidates: Candidates, inventory: Inventory, state: DeviceState, since: float, unit: str
+) -> None:
+    """A rule gives no find a known machine's id and place unless the machine was asked, and silent, for a day, in the same unit:
+    a person is asked, and until then the machine stays where it is."""
+    copied(candidates, inventory)
+    silent(inventory, "sw-hall", "10.0.0.1", NOW - 60, state)
+    place = replace(find("10.0.0.7", when=NOW - 2 * DAY + since), unit=unit)
+    found = candidates.found(place, accept=True)
+    assert (found.state, found.same_as, found.note) == (State.NEW, "sw-hall", "known as sw-hall, moved from 10.0.0.1")
+    assert candidates.found(place, accept=True).state is State.NEW
+    assert [(one.id, one.address, one.unit) for one in candidates.accepted()] == [("sw-hall", "10.0.0.1", "office")]
+
+
+def test_a_machine_that_is_back_where_it_moved_from_asks(candidates: Candidates, inventory: Inventory) -> None:
+    """What was taken for the machine was a copy, perhaps: the machine's own address is not passed over for a second one."""
+    copied(candidates, inventory)
+    silent(inventory, "sw-hall", "10.0.0.1", NOW - 60)
+    assert candidates.found(find("10.0.0.7"), accept=True).key == "sw-hall"
+    polled(inventory, "sw-hall", "10.0.0.7", SWITCH, NOW + 60)
+    back = candidates.found(find("10.0.0.1", when=NOW + 120), accept=True)
+    assert (back.state, back.same_as) == (State.NEW, "sw-hall")
+    assert back.note == "known as sw-hall, which also answers at 10.0.0.7"
+    assert candidates.found(find("10.0.0.9", when=NOW + 120), accept=True).state is State.KNOWN
+    assert candidates.accept(back.id, "lan", NOW + 180, "sw-first").address == "10.0.0.1"
 
 
 def test_an_accepted_device_that_still_answers(candidates: Candidates, inventory: Inventory) -> None:
