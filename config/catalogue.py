@@ -154,7 +154,7 @@ _METRICS = (
     _metric("haidang_collector_retries_total", "Requests repeated because no answer came in time."),
     _metric("haidang_collector_reports_total",
             "Parts of reports that agents sent, by what became of them: new, late (new, but too late for a page), known, "
-            "refused, overflow, unauthenticated.", "result"),
+            "notice (a notification of another kind), refused, overflow, unauthenticated.", "result"),
     _metric("haidang_collector_reporters", "Machines whose agents may send reports."),
     _metric("haidang_collector_late_reports_total",
             "Late reports by what became of them: written, refused (by the remote storage), incomplete (parts never came).",

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from collector.errors import CollectorError, ReceiveError
 from collector.model import Device
-from collector.polling.journal import Late
 from collector.polling.receive import Receive
+from collector.polling.report import Late
 from collector.polling.reporters import late_blocks
 
 from .remote_write import Answer, Samples, gather

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from config import objects
-from snmp import message
-from snmp.errors import DecodeError
-from snmp.notify import Notification
-from snmp.oid import OID
-
 from ..errors import ReceiveError
+from .report import GRACE, Late, Notice, Report
 
-TOLERATED = 10.0
-"""Seconds an agent's clock may be wrong before our own is taken instead."""
-HEAD = len(objects.REPORT.objects)
-"""Objects in front of a report that say what it is."""
-_UNKNOWN_AGE = 0xFFFFFFFF
-_LARGEST = 2**63 - 1
-_PARTS, _INTERVAL = 1000, 86400
-_GRACE = 30
 _BACK = 60.0
 """Seconds by which an observation must be newer, while its name is older, to tell that an agent's names went back."""
 _VERSION = 1
@@ -36,99 +23,20 @@ CREATE TABLE IF NOT EXISTS report (
     oldest INTEGER NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL, time REAL NOT NULL, ahead REAL NOT NULL,
     interval INTEGER NOT NULL, reason INTEGER NOT NULL, uptime INTEGER NOT NULL, address TEXT NOT NULL, received REAL NOT NULL,
     late INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (agent, sequence));
+CREATE TABLE IF NOT EXISTS notice (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL, engine BLOB NOT NULL, request INTEGER NOT NULL,
+    trap TEXT NOT NULL, uptime INTEGER NOT NULL, address TEXT NOT NULL, received REAL NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS report_late ON report (id) WHERE late = 1;
 CREATE INDEX IF NOT EXISTS report_agent_late ON report (agent, sequence) WHERE late = 1;
 PRAGMA user_version = {_VERSION};
 """
 _COLUMNS = "sequence, base, oldest, part, parts, time, ahead, interval, reason, uptime, address, received, late, body"
+_NOTE = f"INSERT INTO notice (device, engine, request, trap, uptime, address, received, body) VALUES (?{', ?' * 7})"
+_NOTICES, _NOTED = 100_000, 10_000
+"""Notices that are kept, and of how many of the latest it is known that they came already."""
+_Noted = tuple[str, bytes, int, int]
+"""Device, engine, request id and checksum of a notice."""
 _INSERT = f"INSERT OR IGNORE INTO report (agent, {_COLUMNS}) VALUES (?{', ?' * 14})"
-
-
-class Report(NamedTuple):
-    """One part of an agent's report (HAIDANG-MIB, hdReport). Times are Unix seconds.
-
-    `device` (its id) and `engine` tell whose it is, `lineage` which line of names in the journal it belongs to (0: not kept yet).
-    `time` is when the agent observed it, by our clock where the agent's is wrong; `ahead` is by how much that is. `body` is its
-    objects' varbinds, encoded. `late`: it came after its time, or after newer ones, so that no page has shown it.
-    """
-
-    device: str
-    engine: bytes
-    sequence: int
-    base: int
-    oldest: int
-    part: int
-    parts: int
-    time: float
-    ahead: float
-    interval: int
-    reason: int
-    uptime: int
-    address: str
-    received: float
-    late: bool
-    body: bytes
-    lineage: int = 0
-
-    @property
-    def first(self) -> int:
-        """The sequence of the first part of the report this part belongs to."""
-        return self.sequence - self.part + 1
-
-    @property
-    def last(self) -> int:
-        """The sequence of its last part."""
-        return self.first + self.parts - 1
-
-    @property
-    def full(self) -> bool:
-        """Does it say everything, not only what differs?"""
-        return self.first == self.base
-
-
-class Late(NamedTuple):
-    """A report that no page has shown: one of its parts, the objects of it and of the full report it differs from, encoded, and
-    when the next report was observed (infinity: none was). Without `bodies` it cannot be understood any more."""
-
-    head: Report
-    base: tuple[bytes, ...]
-    bodies: tuple[bytes, ...]
-    until: float
-
-
-@lru_cache(maxsize=16)
-def _names(trap: OID) -> tuple[OID, ...]:
-    """What a report must begin with, its instances included, for the enterprise whose notification `trap` is."""
-    if len(trap) != 10 or trap != objects.notification(trap[6]):
-        return ()
-    return tuple(OID((*objects.REPORT.oid(item, trap[6]), 0)) for item in objects.REPORT.objects)
-
-
-def read(told: Notification, device: str, received: float) -> Report:
-    """A device's notification as a report; raises DecodeError when it is none."""
-    names = _names(told.trap)
-    head = told.varbinds[: len(names)]
-    numbers = [binding.value for binding in head if isinstance(binding.value, int)]
-    if not names or tuple(binding.oid for binding in head) != names or len(numbers) != len(names):
-        raise DecodeError(f"a notification {told.trap}, which is no report of HAIDANG-MIB")
-    sequence, base, oldest, part, parts, time, interval, reason, age = numbers
-    if not (0 < sequence <= _LARGEST and 0 < base <= sequence and 0 < part <= parts <= _PARTS and part <= sequence):
-        raise DecodeError(f"a report whose part {part} of {parts} is number {sequence}, based on {base}")
-    if not (0 <= interval <= _INTERVAL and 0 < reason <= len(_REASONS) and age >= 0 and oldest > 0):
-        raise DecodeError(f"a report with interval {interval}, reason {reason}, age {age}, oldest part {oldest}")
-    if age == _UNKNOWN_AGE:
-        when, ahead, late = min(float(time), received), 0.0, True
-    else:
-        ahead = time - (received - age)
-        when = min(float(time), received) if abs(ahead) <= TOLERATED else received - age
-        late = age > 2 * max(interval, _GRACE)
-    return Report(
-        device, told.engine_id, sequence, base, min(oldest, sequence), part, parts, when, ahead, interval, reason,
-        told.uptime, told.address, received, late, message.encode_varbinds(told.varbinds[len(names) :]) + told.rest,
-    )  # fmt: skip
-
-
-_REASONS = next(item.choices for item in objects.REPORT.objects if item.fact == "reason")
 
 
 class Lineage(NamedTuple):
@@ -150,6 +58,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Raises ReceiveError."""
         self.keep_late = False
+        self._noted: dict[_Noted, None] = {}
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -178,16 +87,20 @@ class Journal:
             found[device, engine] = latest if before is None or before.number < number else before
         return found
 
-    def commit(self, reports: Sequence[Report], settled: Iterable[Report] = (), missed: Iterable[Report] = ()) -> list[int]:
-        """Keep reports; gives the lineage of each, 0 for one that was known. Raises ReceiveError, and then none counts.
+    def commit(
+        self, received: Sequence[Report | Notice], settled: Iterable[Report] = (), missed: Iterable[Report] = ()
+    ) -> list[int]:
+        """Keep reports and notices; gives the lineage of each report (of a notice 1), 0 for what was known. Raises ReceiveError,
+        and then none counts.
 
         `missed` are reports that no page has shown and none will. `settled` are reports that pages show now: what they replace
         is removed, but for what is late and what late ones still need.
         """
         before: dict[tuple[str, bytes], Lineage | None] = {}
+        noted: list[_Noted] = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            new = [self._insert(report, before) for report in reports]
+            new = [self._insert(one, before) if isinstance(one, Report) else self._note(one, noted) for one in received]
             for key, old in before.items():
                 lineage = self._lineages[key]
                 if old is None or old.floor != lineage.floor:
@@ -202,6 +115,8 @@ class Journal:
                 self._settle(report)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
+            for one in noted:
+                self._noted.pop(one, None)
             for key, old in before.items():
                 if old is None:
                     del self._lineages[key]
@@ -236,6 +151,19 @@ class Journal:
         if newest > lineage.newest or oldest > floor:
             self._lineages[key] = Lineage(number, max(floor, oldest), newest, time)
         return number if found.rowcount > 0 else 0
+
+    def _note(self, notice: Notice, noted: list[_Noted]) -> int:
+        key = notice.device, notice.engine, notice.request, zlib.crc32(notice.body)
+        if key in self._noted:
+            return 0
+        self._noted[key] = None
+        noted.append(key)
+        if len(self._noted) > _NOTED:
+            del self._noted[next(iter(self._noted))]
+        made = self._db.execute(_NOTE, (*notice[:3], str(notice.trap), *notice[4:])).lastrowid
+        if made is not None and made % _NOTED == 0:
+            self._db.execute("DELETE FROM notice WHERE id <= ?", (made - _NOTICES,))
+        return 1
 
     def _settle(self, shown: Report) -> None:
         """Remove what a page no longer needs: older parts, unless a late one before them has not been written, and full reports
@@ -276,7 +204,7 @@ class Journal:
             found: dict[tuple[int, int], Late] = {}
             for _, agent, first, last, device, engine, floor, received, interval in rows:
                 # what differs from its successor is known only once all that was older than it is here
-                ready = floor > last or now - received > 2 * max(interval, _GRACE)
+                ready = floor > last or now - received > 2 * max(interval, GRACE)
                 if (agent, first) not in found and ready:
                     found[agent, first] = self._late(device, engine, agent, first, last)
             return list(found.values()), rows[-1][0] if len(rows) == limit else 0
@@ -323,6 +251,7 @@ class Journal:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.execute("DELETE FROM report WHERE late <> 0 AND received < ?", (before,))
+            self._db.execute("DELETE FROM notice WHERE received < ?", (before,))
             gone = "SELECT id FROM agent WHERE id NOT IN (SELECT agent FROM report WHERE received >= ?)"
             self._db.execute(f"DELETE FROM report WHERE agent IN ({gone})", (before,))
             self._db.execute(f"DELETE FROM agent WHERE id IN ({gone})", (before,))

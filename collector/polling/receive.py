@@ -24,7 +24,8 @@ from snmp.usm import User
 from ..errors import ReceiveError
 from ..model import Device, Sink
 from .inbox import Inbox, Origin
-from .journal import HEAD, Journal, Late, Report, read
+from .journal import Journal
+from .report import HEAD, Late, Notice, Report, is_report, notice, read
 from .reporters import Reporter
 
 log = logging.getLogger(__name__)
@@ -48,9 +49,9 @@ _NAMED_EVERY, _NAMED = 3600.0, 1000
 """A user who is refused is named in the log once in so many seconds, of so many different ones at most."""
 
 class Waiting(NamedTuple):
-    """A report on its way to the disk, and how it is acknowledged then."""
+    """A report or notice on its way to the disk, and how it is acknowledged then."""
 
-    report: Report
+    report: Report | Notice
     reply: bytes
     origin: Origin
 
@@ -85,7 +86,7 @@ class Receive:
         self, listen: tuple[str, int], directory: Path, profiles: Profiles, sinks: Sequence[Sink], keep: float = 30 * 86400.0
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.counts = {"new": 0, "late": 0, "known": 0, "refused": 0, "overflow": 0}
+        self.counts = {"new": 0, "late": 0, "known": 0, "notice": 0, "refused": 0, "overflow": 0}
         self.reporters: dict[str, Reporter] = {}
         self.trouble = ""
         """Why reports cannot be kept at the moment; empty in health."""
@@ -170,10 +171,11 @@ class Receive:
                 self._inbox.send(reply, origin)
                 self._refused(data, origin)
             return
+        report: Report | Notice
         try:
-            report = read(told, self._keys[told.user], time.time())
             if reply is None:
-                raise DecodeError("a trap: reports are informs, which are acknowledged")
+                raise DecodeError("a trap: what is kept here is acknowledged, so it must be an inform")
+            report = (read if is_report(told) else notice)(told, self._keys[told.user], time.time())
         except DecodeError as error:
             self.counts["refused"] += 1
             log.debug("not a report from=%s reason=%r", origin.host, str(error))
@@ -243,6 +245,10 @@ class Receive:
         now = self.loop.time()
         for (report, reply, origin), lineage in zip(batch, done.result(), strict=True):
             self._inbox.send(reply, origin)
+            if isinstance(report, Notice):
+                self.counts["notice" if lineage else "known"] += 1
+                log.info("notice device=%s from=%s trap=%s", report.device, report.address, report.trap)
+                continue
             self.counts["known" if not lineage else "late" if report.late else "new"] += 1
             if lineage and report.device in self.reporters:
                 self._deliver(report._replace(lineage=lineage), now)

@@ -17,9 +17,9 @@ from snmp.notify import SYS_UP_TIME
 
 from ..errors import ReceiveError
 from ..model import Block, Device, Facts, Outcome, State, Status
-from .journal import TOLERATED, Late, Report
 from .learn import columns
 from .plan import arrange, snapshot
+from .report import TOLERATED, Late, Report
 
 log = logging.getLogger(__name__)
 

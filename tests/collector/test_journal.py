@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.errors import ReceiveError
-from collector.polling.journal import Journal, Report, read
+from collector.polling import journal as keeping
+from collector.polling.journal import Journal
+from collector.polling.report import Notice, Report, is_report, notice, read
 from config import objects
 from snmp import ber, message
 from snmp.errors import DecodeError
@@ -19,6 +21,7 @@ from snmp.oid import OID
 
 NOW = 1_800_000_000.0
 INTERVAL = 600
+LINK_DOWN = OID((1, 3, 6, 1, 6, 3, 1, 1, 5, 3))
 SYNTAX = {objects.SERIAL: ber.COUNTER64, objects.NUMBER: ber.GAUGE32, objects.TIME: ber.GAUGE32, objects.CHOICE: ber.INTEGER}
 REASON = {word: n for n, word in enumerate(objects.REPORT.objects[7].choices, 1)}
 
@@ -99,11 +102,12 @@ def test_numbers_that_cannot_be_are_refused(changed: dict[str, int]) -> None:
         read(told(**changed), "pc-1", NOW)
 
 
-def test_another_notification_is_refused() -> None:
+def test_another_notification_is_no_report() -> None:
     """A linkDown, and a report without its objects, are told apart from a report."""
     whole = told()
+    assert is_report(whole) and not is_report(whole._replace(trap=LINK_DOWN))
     for other in (
-        Notification(OID((1, 3, 6, 1, 6, 3, 1, 1, 5, 3)), 0, whole.varbinds),
+        Notification(LINK_DOWN, 0, whole.varbinds),
         Notification(whole.trap, 0, whole.varbinds[1:]),
         Notification(whole.trap, 0, (VarBind(whole.varbinds[0].oid, ber.OCTET_STRING, b"1"), *whole.varbinds[1:])),
     ):
@@ -136,6 +140,27 @@ def test_a_commit_that_fails_keeps_nothing_and_says_why(path: Path) -> None:
     assert [sequence for sequence, _ in kept(path)] == [1]
     journal._db.execute("PRAGMA max_page_count = 100000")
     assert all(journal.commit(batch)) and len(kept(path)) == 30
+
+
+def test_notices_are_kept_once_and_not_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notification of another kind is kept as it came, a repeated one once, a failed commit's not at all, and the oldest go."""
+    monkeypatch.setattr(keeping, "_NOTICES", 20)
+    monkeypatch.setattr(keeping, "_NOTED", 10)
+    journal = Journal(path)
+    what = notice(told()._replace(trap=LINK_DOWN, request_id=7), "pc-1", NOW)
+    assert journal.commit([what, what, report(1)]) == [1, 0, 1]
+    pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
+    journal._db.execute(f"PRAGMA max_page_count = {pages}")
+    larger = [what._replace(request=n, body=bytes(4000)) for n in range(100, 103)]
+    with pytest.raises(ReceiveError, match="full"):
+        journal.commit(larger)
+    journal._db.execute("PRAGMA max_page_count = 100000")
+    assert journal.commit(larger) == [1, 1, 1]
+    for n in range(200, 300):
+        journal.commit([what._replace(request=n)])
+    with sqlite3.connect(path) as db:
+        ((count, device, trap),) = db.execute("SELECT count(*), device, trap FROM notice").fetchall()
+    assert 20 <= count <= 30 and (device, trap) == ("pc-1", str(LINK_DOWN)) and isinstance(what, Notice)
 
 
 def test_a_file_that_cannot_be_used_is_named(path: Path) -> None:

@@ -21,11 +21,10 @@ from agent.report import SHUTDOWN
 from collector.errors import ReceiveError
 from collector.model import Outcome, State
 from collector.polling import receive as receiving
-from collector.polling.journal import Report
 from collector.polling.receive import Receive
+from collector.polling.report import Report
 from config import objects
 from snmp.message import VarBind
-from snmp.oid import OID
 from snmp.usm import User
 
 ROOT = Path(__file__).parents[2]
@@ -307,8 +306,9 @@ PEER = Peer("pc-1", "SHA-256", SECRETS[0].decode(), "AES-128", SECRETS[1].decode
 LINK_DOWN = "1.3.6.1.6.3.1.1.5.3"
 
 
-def test_net_snmp_is_refused_clearly(tmp_path: Path) -> None:
-    """snmpinform with what is no report hears genErr, with a user or password that is wrong hears which; snmptrap is counted."""
+def test_net_snmp_is_taken_or_refused_clearly(tmp_path: Path) -> None:
+    """snmpinform's linkDown is kept and acknowledged; a user or password that is wrong, it hears; snmptrap, which nobody can
+    acknowledge, is counted; and what says that it is a report and is none is refused with genErr."""
 
     async def run() -> None:
         async with running(tmp_path) as (receive, _):
@@ -319,20 +319,22 @@ def test_net_snmp_is_refused_clearly(tmp_path: Path) -> None:
                 said = await asyncio.to_thread(net_snmp, tool, *arguments, check=False)
                 return said.stderr + said.stdout
 
-            assert "Timeout" not in await tell("snmpinform", PEER)  # it does not print a Response's error
-            agent = Agent(receive.address)
-            ((number, told),) = agent.report([])
-            assert "genErr" in await refused(agent, [(number, told._replace(trap=OID.parse(LINK_DOWN)))])
-            agent.close()
+            assert "Timeout" not in await tell("snmpinform", PEER)
+            assert receive.counts["notice"] == 1
+            kept = receive._journal._db.execute("SELECT device, trap FROM notice").fetchall()
+            assert kept == [("pc-1", LINK_DOWN)]
             assert "Unknown user name" in await tell("snmpinform", replace(PEER, name="nobody"))
             assert "Authentication failure" in await tell("snmpinform", replace(PEER, auth_secret="otherpass123"))
             assert "Decryption error" in await tell("snmpinform", replace(PEER, priv_secret="otherpass123"))
-            assert receive.counts["refused"] == 2
             await tell("snmptrap", PEER, "-e", "0x8000000001020304")
-            while receive.counts["refused"] < 3:
+            while receive.counts["refused"] < 1:
                 await asyncio.sleep(0.01)
+            agent = Agent(receive.address)
+            ((number, told),) = agent.report([])
+            assert "genErr" in await refused(agent, [(number, told._replace(varbinds=told.varbinds[1:]))])
+            assert receive.counts["refused"] == 2
             assert "Timeout" in await tell("snmpinform", Peer("pc-1", "SHA-256", SECRETS[0].decode()), "-t", "1")
-            assert receive.counts["new"] == 0
+            assert receive.counts["new"] == 0 and receive.counts["notice"] == 1
 
     asyncio.run(run())
 

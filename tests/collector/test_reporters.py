@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reporting import DEVICE, PROFILES
 
 from collector.model import Outcome, State
-from collector.polling.journal import Late, Report
+from collector.polling.report import Late, Report
 from collector.polling.reporters import CARRY, Reporter, late_blocks, stamps
 from config import objects
 from snmp import ber, message
