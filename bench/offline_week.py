@@ -32,8 +32,8 @@ LINE = 256_000
 """Bits a second, each way."""
 DELAY = 0.025
 PRESENT, ALL = 5.0, 300.0
-FILLING = 70
-"""Seconds between two reports with which a week fills most of a spool of 8 MB."""
+FILLING = 90
+"""Seconds between two reports with which a week fills more than half of a spool of 8 MB."""
 _HEADERS = 28
 _QUEUE = 64_000
 """Octets a router keeps for a line, as routers do; what comes beyond is lost."""
@@ -145,8 +145,8 @@ class Time:
 
 
 def run(quick: bool) -> dict[str, Any]:
-    """A computer behind a line of 256 kbit/s, away for a week and back: at the usual interval, and at one that fills most of its
-    spool. In the quick form for a day."""
+    """A computer behind a line of 256 kbit/s, away for a week and back: at the usual interval, and at one that fills more than
+    half of its spool. In the quick form for a day."""
     process.stand_aside()
     days = 1.0 if quick else 7.0
     found = [_outage(days, interval) for interval in ((settings.INTERVAL,) if quick else (settings.INTERVAL, FILLING))]
