@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from ..errors import AgentError
 from ..model import State
@@ -20,7 +20,7 @@ from .access import new_name
 from .evidence import Evidence, gather, name
 from .identity import Known, Sighting, Verdict, match, pack
 from .ledger import clean
-from .recognition import STRANGER, Likeness, Recognition, dump, undump
+from .recognition import STRANGER, Likeness, dump, recognise, said_alike, undump
 from .schema import AGENT, CANDIDATE, DEVICE, SIGHTING
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,6 @@ class Said(NamedTuple):
 
 def admit(
     connection: Connection,
-    recognition: Recognition,
     unit: str,
     said: Said,
     now: float,
@@ -97,7 +96,7 @@ def admit(
 ) -> Agent:
     """Make the machine an agent. `own`: the one whose keys it shows; `origin`: the one whose disk its own is a copy of."""
     evidence = said.evidence("", unit, now)
-    like = _recognise(connection, recognition, evidence)
+    like = _recognise(connection, evidence)
     before = own or _before(connection, like, origin)
     note = _note(like)
     if before is not None and own is None and (why := _doubt(connection, before, unit, origin, now)):
@@ -150,10 +149,10 @@ def agent_of(row: Row[Any]) -> Agent:
     return Agent(**values)
 
 
-def _recognise(connection: Connection, recognition: Recognition, evidence: Evidence) -> Likeness:
+def _recognise(connection: Connection, evidence: Evidence) -> Likeness:
     if not evidence.telling:
         return STRANGER
-    like = recognition.recognise(connection, evidence)
+    like = recognise(connection, evidence)
     return like if like.verdict is Verdict.SAME else _unheard(connection, evidence) or like
 
 
@@ -162,7 +161,8 @@ def _unheard(connection: Connection, evidence: Evidence) -> Likeness | None:
     known = Known()
     described = select(DEVICE.c.key).join_from(SIGHTING, DEVICE)
     columns = (AGENT.c.id, AGENT.c.key, AGENT.c.unit, AGENT.c.address, AGENT.c.seen, AGENT.c.evidence)
-    for row in connection.execute(select(*columns).where(AGENT.c.revoked.is_(None), AGENT.c.key.not_in(described))):
+    unheard = (AGENT.c.revoked.is_(None), AGENT.c.key.not_in(described), said_alike(AGENT.c.evidence, evidence.values))
+    for row in connection.execute(select(*columns).where(*unheard)):
         known.add(Sighting(row.id, row.id, row.key, row.unit, row.address, row.seen, pack(undump(row.evidence))))
     decision = match(evidence, known)
     if decision.verdict is not Verdict.SAME or decision.machine is None:
@@ -202,9 +202,11 @@ def _at_work(connection: Connection, agent: Agent, now: float) -> bool:
 
 def _key(connection: Connection, host: str, taken: Collection[str]) -> str:
     """A device id that stays: the machine's name where it has one of its own."""
-    used = {*taken, *connection.scalars(select(DEVICE.c.key)), *connection.scalars(select(CANDIDATE.c.key))}
-    used |= set(connection.scalars(select(AGENT.c.key)))
     plain = re.sub(r"[^\w.-]+", "-", name(host)).strip("-")[:100] or "agent"
+    used = set(taken)
+    for column in (DEVICE.c.key, CANDIDATE.c.key, AGENT.c.key):
+        like = or_(column == plain, column.startswith(f"{plain}-", autoescape=True))
+        used.update(connection.scalars(select(column).where(like)))
     number = 1
     while (key := plain if number == 1 else f"{plain}-{number}") in used:
         number += 1

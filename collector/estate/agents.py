@@ -19,7 +19,7 @@ from .access import Secrets, Vault, new_code, split_user, typed_code
 from .admission import Agent, Said, admit, agent_of, get, restore
 from .database import changing, connect, reading
 from .ledger import clean
-from .recognition import Recognition, dump
+from .recognition import dump
 from .schema import AGENT, DEVICE, INVITATION
 
 PROFILE = "workstation"
@@ -62,7 +62,6 @@ class Agents:
     def __init__(self, engine: Engine, vault: Vault) -> None:
         self._engine = engine
         self._vault = vault
-        self._recognition = Recognition(prompt=True)
 
     @classmethod
     def open(cls, settings: Settings) -> Agents:
@@ -162,7 +161,7 @@ class Agents:
             values = {"used": INVITATION.c.used + 1}
             connection.execute(update(INVITATION).where(INVITATION.c.id == invitation.id).values(**values))
             unit, number = invitation.unit, invitation.id
-            return self._grant(admit(connection, self._recognition, unit, said, now, taken, own, invitation_id=number))
+            return self._grant(admit(connection, unit, said, now, taken, own, invitation_id=number))
 
     def copied(self, agent: Agent, said: Said, now: float, taken: Collection[str] = ()) -> Grant:
         """A machine says that its disk is a copy of this agent's: it becomes an agent of its own; raises AgentError."""
@@ -171,7 +170,7 @@ class Agents:
             recent = (AGENT.c.origin_id == first, AGENT.c.enrolled > now - COPIES_WITHIN)
             if (connection.scalar(select(func.count()).where(*recent)) or 0) >= COPIES:
                 raise AgentError(f"{agent.key} was copied {COPIES} times within a day; enrol this machine with a code")
-            made = admit(connection, self._recognition, agent.unit, said, now, taken, origin=agent, origin_id=first)
+            made = admit(connection, agent.unit, said, now, taken, origin=agent, origin_id=first)
             return self._grant(made)
 
     def authenticate(self, user: str, token: str, returning: bool = False) -> Agent:

@@ -8,9 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from .evidence import Evidence
-from .identity import Decision, Known, Sighting, Verdict, match, pack
+from .evidence import Evidence, Values
+from .identity import CROWD, Decision, Known, Sighting, Verdict, match, pack
 from .schema import ACT, DEVICE, DOUBT, EVIDENCE, MACHINE, SIGHTING
+
+_MOST = 20_000
+"""Sightings that are looked at for one piece of evidence: databases take no more parameters than some ten thousand."""
 
 
 class Matcher:
@@ -93,17 +96,22 @@ class Matcher:
         return self._known
 
 
-def load(connection: Connection) -> Known:
-    """All machines as the database knows them."""
+def load(connection: Connection, near: Values | None = None) -> Known:
+    """All machines as the database knows them; with `near` those that could match what is said there."""
     known = Known()
     said: dict[int, dict[str, set[str]]] = {}
     former: dict[int, dict[str, set[str]]] = {}
-    for sighting_id, kind, value, ended in connection.execute(
-        select(EVIDENCE.c.sighting_id, EVIDENCE.c.kind, EVIDENCE.c.value, EVIDENCE.c.ended)
-    ):
+    evidence = select(EVIDENCE.c.sighting_id, EVIDENCE.c.kind, EVIDENCE.c.value, EVIDENCE.c.ended)
+    sightings = select(SIGHTING.c.id)
+    if near is not None:
+        machines = select(SIGHTING.c.machine_id).where(SIGHTING.c.id.in_(_holding(connection, near)))
+        sightings = sightings.where(SIGHTING.c.machine_id.in_(machines))
+        evidence = evidence.where(EVIDENCE.c.sighting_id.in_(sightings))
+    for sighting_id, kind, value, ended in connection.execute(evidence):
         (said if ended is None else former).setdefault(sighting_id, {}).setdefault(kind, set()).add(value)
     columns = (SIGHTING.c.id, SIGHTING.c.machine_id, SIGHTING.c.unit, SIGHTING.c.address, SIGHTING.c.last_seen, SIGHTING.c.ended)
     query = select(DEVICE.c.key, DEVICE.c.last_seen.label("answered"), *columns).join_from(SIGHTING, DEVICE)
+    query = query if near is None else query.where(SIGHTING.c.id.in_(sightings))
     for row in connection.execute(query.order_by(SIGHTING.c.id)):
         values = {kind: tuple(sorted(some)) for kind, some in said.get(row.id, {}).items()}
         last = row.last_seen if row.ended is not None or row.answered is None else max(row.answered, row.last_seen)
@@ -114,6 +122,16 @@ def load(connection: Connection) -> Known:
     ):
         known.set_apart(one, other)
     return known
+
+
+def _holding(connection: Connection, values: Values) -> list[int]:
+    """The sightings that hold any of the values; of a value that a crowd holds some, enough to tell that it is one."""
+    found: set[int] = set()
+    for kind, some in values.items():
+        for value in some if kind != "model" else ():
+            held = select(EVIDENCE.c.sighting_id).where(EVIDENCE.c.value == value, EVIDENCE.c.kind == kind)
+            found.update(connection.scalars(held.limit(CROWD + 1)))
+    return sorted(found)[:_MOST]
 
 
 _END = update(EVIDENCE).where(

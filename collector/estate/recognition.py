@@ -7,12 +7,12 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import ColumnElement, Connection, false, func, or_, select
 
 from .evidence import Evidence, Values
 from .identity import TOGETHER, Known, Sighting, Verdict, match, pack
 from .matcher import load
-from .schema import ACT, CANDIDATE, SIGHTING
+from .schema import ACT, CANDIDATE
 
 FRESH = 300.0
 """Seconds for which what is known of machines is taken from memory."""
@@ -40,33 +40,17 @@ STRANGER = Likeness(Verdict.NEW)
 class Recognition:
     """Machines and candidates, kept in memory while finds are compared with them. Used by one thread at a time.
 
-    What others write is noticed after `FRESH` seconds; with `prompt` at once, which reads everything again each time.
+    What others write is noticed after `FRESH` seconds.
     """
 
-    def __init__(self, prompt: bool = False) -> None:
-        self._prompt = prompt
+    def __init__(self) -> None:
         self._known: Known | None = None
         self._read = 0.0
-        self._acts = (0, 0, 0)
+        self._acts = (0, 0)
 
     def recognise(self, connection: Connection, evidence: Evidence) -> Likeness:
         """Compare with all that is known but the evidence's own source."""
-        known = self._refreshed(connection)
-        own = known.current(evidence.source)
-        if own is not None:
-            known.remove(own)
-        try:
-            decision = match(evidence, known)
-        finally:
-            if own is not None:
-                known.add(own)
-        if decision.machine is None or decision.verdict is Verdict.NEW:
-            return STRANGER
-        sightings = [one for one in known.sightings(decision.machine) if one is not own]
-        current = [one for one in sightings if known.current(one.source) is one] or sightings
-        best = max(current, key=lambda one: (candidate_of(one.source) is None, one.id == decision.machine, one.last))
-        together = abs(best.last - evidence.time) < TOGETHER
-        return Likeness(decision.verdict, decision.machine, best.source, best.address, together, decision.points)
+        return _likeness(self._refreshed(connection), evidence)
 
     def note(self, candidate: int, evidence: Evidence, like: Likeness = STRANGER) -> None:
         """From now on compare with this candidate, too: one more sighting of the machine that it is, or one of its own."""
@@ -84,21 +68,55 @@ class Recognition:
         self._known = None
 
     def _refreshed(self, connection: Connection) -> Known:
-        latest = select(func.max(SIGHTING.c.id)).scalar_subquery() if self._prompt else literal(0)
-        acts = connection.execute(select(func.count(), func.count(ACT.c.undone), latest)).one()
+        acts = connection.execute(select(func.count(), func.count(ACT.c.undone))).one()
         now = time.monotonic()
         if self._known is None or tuple(acts) != self._acts or now - self._read > FRESH:
-            self._known = load(connection)
-            self._acts, self._read = (acts[0], acts[1], acts[2]), now
-            accepted: dict[str, str] = {}
-            for row in connection.execute(select(CANDIDATE).order_by(CANDIDATE.c.id)):
-                if row.key is not None:
-                    accepted[row.key] = source(row.id)
-                polled = row.key is not None and self._known.current(row.key) is not None
-                if not polled and (values := undump(row.evidence)):
-                    machine = _machine(self._known, row.same_as, accepted)
-                    _put(self._known, row.id, machine, row.unit, row.address, row.last_seen, values)
+            self._known = _read(connection)
+            self._acts, self._read = (acts[0], acts[1]), now
         return self._known
+
+
+def recognise(connection: Connection, evidence: Evidence) -> Likeness:
+    """Compare once with what is known at this moment; reads only what could match."""
+    return _likeness(_read(connection, evidence.values), evidence)
+
+
+def said_alike(column: ColumnElement[str], values: Values) -> ColumnElement[bool]:
+    """Does a column of what `dump` wrote hold any of these values?"""
+    needles = [json.dumps(value) for kind, some in values.items() if kind != "model" for value in some]
+    return or_(false(), *(column.contains(needle, autoescape=True) for needle in needles))
+
+
+def _read(connection: Connection, near: Values | None = None) -> Known:
+    """Machines and candidates; with `near` those that could match what is said there."""
+    known = load(connection, near)
+    candidates = select(CANDIDATE).order_by(CANDIDATE.c.id)
+    accepted: dict[str, str] = {}
+    for row in connection.execute(candidates if near is None else candidates.where(said_alike(CANDIDATE.c.evidence, near))):
+        if row.key is not None:
+            accepted[row.key] = source(row.id)
+        polled = row.key is not None and known.current(row.key) is not None
+        if not polled and (values := undump(row.evidence)):
+            _put(known, row.id, _machine(known, row.same_as, accepted), row.unit, row.address, row.last_seen, values)
+    return known
+
+
+def _likeness(known: Known, evidence: Evidence) -> Likeness:
+    own = known.current(evidence.source)
+    if own is not None:
+        known.remove(own)
+    try:
+        decision = match(evidence, known)
+    finally:
+        if own is not None:
+            known.add(own)
+    if decision.machine is None or decision.verdict is Verdict.NEW:
+        return STRANGER
+    sightings = [one for one in known.sightings(decision.machine) if one is not own]
+    current = [one for one in sightings if known.current(one.source) is one] or sightings
+    best = max(current, key=lambda one: (candidate_of(one.source) is None, one.id == decision.machine, one.last))
+    together = abs(best.last - evidence.time) < TOGETHER
+    return Likeness(decision.verdict, decision.machine, best.source, best.address, together, decision.points)
 
 
 def source(candidate: int) -> str:

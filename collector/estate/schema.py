@@ -105,6 +105,7 @@ EVIDENCE = Table(
     Column("value", Text, primary_key=True),
     Column("first_seen", Double, nullable=False),
     Column("ended", Double, comment="when the device said something else; null: it says so"),
+    Index(None, "value"),
     sqlite_with_rowid=False,
 )
 
