@@ -94,12 +94,13 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A volume or a memory, sizes in bytes; None is unknown."""
+    """A volume or a memory, sizes in bytes; None is unknown. `used_percent`: by devices that tell nothing in bytes."""
 
     name: str
     size_bytes: int | None
     used_bytes: int | None
     kind: str = ""
+    used_percent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,8 +122,10 @@ _METRICS = (
     _polled("haidang_processor_load_ratio", "Load of the processor over the last minute or so, 0 to 1.", "processor"),
     _polled("haidang_memory_size_bytes", "Size of the memory.", "memory"),
     _polled("haidang_memory_used_bytes", "Used part of the memory.", "memory"),
+    _polled("haidang_memory_used_ratio", "Used part of the memory, 0 to 1, by devices that tell no size.", "memory"),
     _polled("haidang_storage_size_bytes", "Size of the volume.", "storage"),
     _polled("haidang_storage_used_bytes", "Used part of the volume.", "storage"),
+    _polled("haidang_storage_used_ratio", "Used part of the volume, 0 to 1, by devices that tell no size.", "storage"),
     # Sensors, UPS, printers' supplies.
     _polled("haidang_sensor_celsius", "Temperature.", "sensor"),
     _polled("haidang_sensor_humidity_ratio", "Relative humidity, 0 to 1.", "sensor"),

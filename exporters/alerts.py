@@ -196,7 +196,8 @@ PORTS = (
 PARTS = (
     Rule(
         "HaidangStorageNearlyFull",
-        f"({_by('haidang_storage_used_bytes', 'storage')} / ({_by('haidang_storage_size_bytes', 'storage')} > 0) > 0.9) {_LIVE}",
+        f"(({_by('haidang_storage_used_bytes', 'storage')} / ({_by('haidang_storage_size_bytes', 'storage')} > 0) "
+        f"or {_by('haidang_storage_used_ratio', 'storage')}) > 0.9) {_LIVE}",
         "30m", "warning",
         ("Ổ {{ $labels.storage }} của {{ $labels.device }} gần đầy",
          "Đã dùng {{ $value | humanizePercentage }}: dọn dẹp hoặc tăng dung lượng trước khi máy ngừng hoạt động."),

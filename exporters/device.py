@@ -64,6 +64,8 @@ def _port(port: Interface) -> list[str]:
 
 
 def _used(row: Storage) -> str:
+    if row.used_percent is not None:
+        return f"{row.used_percent:.0f} % (size unknown)"
     if row.size_bytes is None:
         return "size unknown"
     if row.used_bytes is None or not row.size_bytes:

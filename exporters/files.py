@@ -90,7 +90,18 @@ def facts_document(facts: Facts) -> dict[str, Any]:
 
 
 def _volumes(volumes: Iterable[Storage]) -> list[dict[str, Any]]:
-    return [_told({"name": v.name, "kind": v.kind, "size_bytes": v.size_bytes, "used_bytes": v.used_bytes}) for v in volumes]
+    return [
+        _told(
+            {
+                "name": v.name,
+                "kind": v.kind,
+                "size_bytes": v.size_bytes,
+                "used_bytes": v.used_bytes,
+                "used_percent": v.used_percent,
+            }
+        )
+        for v in volumes
+    ]
 
 
 def _told(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,10 @@ def _max(metric: str, *labels: str) -> str:
 _SPEED = _max("haidang_interface_speed_bytes_per_second", "interface")
 _LIMIT = _max("haidang_interface_speed_limit_bytes_per_second", "interface")
 _PORT_UP = f"and on (device, interface) ({_max('haidang_interface_up', 'interface')} == 1)"
-_USED = f"{_max('haidang_storage_used_bytes', 'storage')} / ({_max('haidang_storage_size_bytes', 'storage')} > 0)"
+_USED = (
+    f"{_max('haidang_storage_used_bytes', 'storage')} / ({_max('haidang_storage_size_bytes', 'storage')} > 0) "
+    f"or {_max('haidang_storage_used_ratio', 'storage')}"
+)
 
 
 def _traffic(direction: str) -> str:
@@ -101,8 +104,8 @@ ROWS = (
         Panel(("Bộ xử lý bận nhất", "Busiest processors"), "table",
               f"topk(20, avg by (device) (haidang_processor_load_ratio) {_LIVE})", unit="percentunit"),
         Panel(("Bộ nhớ đầy nhất", "Fullest memories"), "table",
-              f"topk(20, ({_max('haidang_memory_used_bytes', 'memory')} / ({_max('haidang_memory_size_bytes', 'memory')} > 0)) "
-              f"{_LIVE})", unit="percentunit"),
+              f"topk(20, ({_max('haidang_memory_used_bytes', 'memory')} / ({_max('haidang_memory_size_bytes', 'memory')} > 0) "
+              f"or {_max('haidang_memory_used_ratio', 'memory')}) {_LIVE})", unit="percentunit"),
         Panel(("Ắc quy UPS", "UPS batteries"), "table", f"sort({_max('haidang_sensor_charge_ratio', 'sensor')} {_LIVE})",
               unit="percentunit"),
         Panel(("Vật tư máy in sắp hết", "Printer supplies running out"), "table",

@@ -44,6 +44,8 @@ def translate(profile: Profile, cells: Cells) -> Translation:
 
 
 Maker = Callable[["_Output", Columns, Row], None]
+_Volume = tuple[str, str, Row, Measure | None, Measure | None, Measure | None]
+"""Name, kind, row, size, used, used percent."""
 _EMPTY: Mapping[Row, VarBind] = {}
 
 
@@ -68,8 +70,8 @@ class _Output:
         self.skip: frozenset[str] = frozenset()
         self.sensors: list[tuple[str, str, Row, Measure]] = []
         self.processors: list[tuple[str, Row, Measure]] = []
-        self.memory: list[tuple[str, str, Row, Measure | None, Measure | None]] = []
-        self.storage: list[tuple[str, str, Row, Measure | None, Measure | None]] = []
+        self.memory: list[_Volume] = []
+        self.storage: list[_Volume] = []
         self.supplies: list[tuple[str, str, Row, Measure | None, str]] = []
         self.components: list[Component] = []
         self.neighbours: list[Neighbour] = []
@@ -198,7 +200,7 @@ def _volume(rule: Rule, compiler: Compiler) -> Maker:
     name, kind = compiler.text(rule.texts.get("name", ())), compiler.text(rule.texts.get("kind", ()))
     gauges = {key: Gauge(rule, key, compiler, 0) for key in ("size", "used", "free") if key in rule.values}
     share = Gauge(rule, "used_percent", compiler, 0, 100, unit=False) if "used_percent" in rule.values else None
-    section = rule.section
+    section, sized = rule.section, "size" in rule.values
 
     def make(out: _Output, columns: Columns, row: Row) -> None:
         size, used, free = (
@@ -216,12 +218,14 @@ def _volume(rule: Rule, compiler: Compiler) -> Maker:
                 used = free.within(0, size.value).times(-1, size.value)
             elif free.cell is not None:
                 out.pinned.add(free.cell)
-        if used is None and size is not None and share is not None:
+        percent = None
+        if used is None and share is not None and (size is not None or not sized):
             percent = share.read(columns, row, out.pinned)
-            used = percent.times(size.value / 100) if percent else None
-        if size is not None or used is not None:
+            if percent is not None and size is not None:
+                used, percent = percent.times(size.value / 100), None
+        if size is not None or used is not None or percent is not None:
             called, sort = name(columns, row) if name else "", kind(columns, row) if kind else ""
-            getattr(out, section).append((called, sort, row, size, used))
+            getattr(out, section).append((called, sort, row, size, used, percent))
 
     return make
 
@@ -323,18 +327,26 @@ def _processors(out: _Output, samples: list[Sample]) -> tuple[Processor, ...]:
     return tuple(found)
 
 
-def _volumes(
-    volumes: list[tuple[str, str, Row, Measure | None, Measure | None]], section: str, samples: list[Sample]
-) -> tuple[Storage, ...]:
-    names = unique((name or section, _dotted(row)) for name, _, row, _, _ in volumes)
+def _volumes(volumes: list[_Volume], section: str, samples: list[Sample]) -> tuple[Storage, ...]:
+    names = unique((volume[0] or section, _dotted(volume[2])) for volume in volumes)
     found, sizes, uses = [], [], []
-    for name, (_, kind, _, size, used) in zip(names, volumes, strict=True):
-        found.append(Storage(name, None if size is None else int(size.value), None if used is None else int(used.value), kind))
+    for name, (_, kind, _, size, used, percent) in zip(names, volumes, strict=True):
+        found.append(
+            Storage(
+                name,
+                None if size is None else int(size.value),
+                None if used is None else int(used.value),
+                kind,
+                None if percent is None else round(percent.value, 2),
+            )
+        )
         labels = ((section, name),)
         if size is not None:
             sizes.append(size.sample(f"haidang_{section}_size_bytes", labels))
         if used is not None:
             uses.append(used.sample(f"haidang_{section}_used_bytes", labels))
+        if percent is not None:
+            uses.append(percent.sample(f"haidang_{section}_used_ratio", labels, 0.01))
     samples += sizes
     samples += uses
     return tuple(found)

@@ -434,3 +434,15 @@ def test_fact_of_scalars_beside_a_table(tmp_path: Path) -> None:
     assert translate(profile, cells((scalar, ber.OCTET_STRING, b"A"), profile=profile)).facts.kind == "pdu"
     assert translate(profile, cells((row, ber.OCTET_STRING, b"B"), profile=profile)).facts.kind == "pdu"
     assert translate(profile, cells(profile=profile)).facts.kind != "pdu"
+
+
+def test_memory_in_percent_alone(tmp_path: Path) -> None:
+    """A rule that knows no size gives the used share and follows its cell; one whose size is missing gives nothing."""
+    rows = ((f"{LAKE_SCALAR}.6.0", ber.INTEGER, 37),)
+    profile = made(tmp_path, "memory: [{name: RAM, used_percent: one}]")
+    found = translate(profile, cells(*rows, profile=profile))
+    assert found.facts.memory == (Storage("RAM", None, None, "", 37),)
+    ratio = sample(found, "haidang_memory_used_ratio")
+    assert (ratio.value, ratio.cell, ratio.scale) == (0.37, OID.parse(f"{LAKE_SCALAR}.6.0"), 0.01)
+    profile = made(tmp_path, "memory: [{name: RAM, size: total, used_percent: one}]")
+    assert not translate(profile, cells(*rows, profile=profile)).facts.memory
