@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,6 +25,8 @@ _SYSTEM = OID((1, 3, 6, 1, 2, 1, 1))
 
 Rows = dict[OID, dict[tuple[int, ...], VarBind]]
 """Column -> index -> varbind."""
+Missed = dict[OID, str]
+"""Column that could not be read to its end -> why not."""
 
 
 class Manner(NamedTuple):
@@ -97,7 +99,7 @@ class _Misshapen(WalkError):
 
 
 async def walk_columns(
-    client: Client, target: Target, columns: Iterable[OID], bearing: Bearing | None = None, missed: list[str] | None = None
+    client: Client, target: Target, columns: Iterable[OID], bearing: Bearing | None = None, missed: Missed | None = None
 ) -> Rows:
     """Walk columns side by side until all have ended; a row is where its name says, or nowhere.
 
@@ -105,6 +107,7 @@ async def walk_columns(
     `bearing` remembers. What it cannot answer at all is said in `missed`, and without that raised. Raises SnmpError.
     """
     bearing = bearing or Bearing()
+    borne, broken = bearing.rung, False
     every = [_Column(name) for name in columns]
     while active := [column for column in every if not column.ended]:
         rung, manner = bearing.rung, bearing.manner
@@ -112,12 +115,16 @@ async def walk_columns(
         try:
             await _advance(client, target, group, every, manner)
         except (StatusError, DecodeError, Timeout, _Misshapen) as error:
-            if not await _singly(client, target, group, every, missed, error):
+            if await _singly(client, target, group, every, missed, error):
+                broken = True
+            else:
                 bearing.lower(rung)
         for column in group:
             if len(column.rows) > MAX_ROWS:
                 column.rows.clear()
                 _give_up(column, f"more than {MAX_ROWS} rows: it counts on for ever", missed)
+    if broken:
+        bearing.rung = borne  # an object that breaks the agent is met in every shape, and behind the ends of other columns too
     return {column.name: column.rows for column in every}
 
 
@@ -184,13 +191,15 @@ def _check_end(target: Target, last: OID, after: OID, firsts: Mapping[_Column, O
             raise _Misshapen(f"{target.address} answered {after} in the place of what follows {last}")
 
 
-async def confirm(client: Client, target: Target, rows: Rows) -> bool:
+async def confirm(client: Client, target: Target, rows: Rows, missed: Collection[OID] = ()) -> bool:
     """Does a device give the same rows singly as it gave in bulk? Tries every row of one column of those that have the same
-    rows, and of each other column what is behind the last row, which for an empty one is all. Raises SnmpError."""
+    rows, and of each other column what is behind the last row, which for an empty one is all; but not what is behind those
+    `missed`. Raises SnmpError."""
     expected: dict[OID, tuple[OID, OID | None]] = {}  # name -> its column, the next row of that column
     tried = set()
     for name, column in rows.items():
-        chain: list[OID | None] = [name, *(binding.oid for binding in column.values()), None]
+        chain: list[OID | None] = [name, *(binding.oid for binding in column.values())]
+        chain += [None] * (name not in missed)
         alike = name[:-1], tuple(column)
         some = slice(None) if alike not in tried else slice(-2, None)
         tried.add(alike)
@@ -199,11 +208,19 @@ async def confirm(client: Client, target: Target, rows: Rows) -> bool:
     try:
         found = await get_next(client, target, asked)
     except (StatusError, DecodeError, Timeout):
-        found = [binding for name in asked for binding in await get_next(client, target, [name])]
+        try:
+            found = [binding for name in asked for binding in await get_next(client, target, [name])]
+        except (StatusError, DecodeError):
+            return False
     return all(
         binding.oid == after if after is not None else not name.covers(binding.oid) or binding.tag in ber.EXCEPTIONS
         for (name, after), binding in zip(expected.values(), found, strict=True)
     )
+
+
+def said(missed: Missed) -> list[str]:
+    """What was missed, in words."""
+    return [f"{column}: {reason}" for column, reason in missed.items()]
 
 
 async def _singly(
@@ -211,7 +228,7 @@ async def _singly(
     target: Target,
     group: Sequence[_Column],
     every: Sequence[_Column],
-    missed: list[str] | None,
+    missed: Missed | None,
     error: SnmpError,
 ) -> bool:
     """Ask each column alone: was one of them at fault (it is given up), and not the shape?
@@ -237,8 +254,8 @@ async def _check_alive(client: Client, target: Target, error: SnmpError) -> None
         raise error from None
 
 
-def _give_up(column: _Column, reason: str, missed: list[str] | None, error: SnmpError | None = None) -> None:
+def _give_up(column: _Column, reason: str, missed: Missed | None, error: SnmpError | None = None) -> None:
     column.ended = True
     if missed is None:
         raise error or WalkError(f"{column.name}: {reason}")
-    missed.append(f"{column.name}: {reason}")
+    missed[column.name] = reason

@@ -12,7 +12,7 @@ from snmp import ber, session
 from snmp.client import Client, Target
 from snmp.message import VarBind
 from snmp.oid import OID
-from snmp.table import Rows, walk_columns
+from snmp.table import Missed, Rows, walk_columns
 
 from . import adjacency, bridge, leases, survey
 
@@ -78,7 +78,7 @@ async def _walk(client: Client, target: Target, tables: Sequence[tuple[OID, ...]
     """Those of the tables that the device has."""
     entries = [OID(columns[0][:-1]) for columns in tables]
     rows: Rows = {}
-    missed: list[str] = []
+    missed: Missed = {}
     for columns, entry, first in zip(tables, entries, await session.get_next(client, target, entries), strict=True):
         if first.tag not in ber.EXCEPTIONS and entry.covers(first.oid):
             rows.update(await walk_columns(client, target, columns, missed=missed))

@@ -14,7 +14,7 @@ from snmp import ber, session
 from snmp.client import Client, Target
 from snmp.message import VarBind
 from snmp.oid import OID
-from snmp.table import BY_NAME, Bearing, Rows, confirm, walk_columns
+from snmp.table import BY_NAME, Bearing, Missed, Rows, confirm, said, walk_columns
 
 from .questions import Cells
 
@@ -73,11 +73,13 @@ class Learners:
 
 
 class Learnt(NamedTuple):
-    """What a device was found to be: its profile, all rows of it, and in words what could not be read."""
+    """What a device was found to be: its profile, all rows of it, in words what could not be read, and the columns that could
+    not be read to their end."""
 
     profile: Profile
     cells: Cells
-    missed: str
+    missed: str = ""
+    broken: frozenset[OID] = frozenset()
 
 
 @lru_cache(maxsize=1024)
@@ -124,18 +126,18 @@ async def learn(
     roots = sorted({OID(column[:-1]) for table in profile.tables for column in table.columns})
     present = await _present(client, target, roots)
     groups = [[c for c in table.columns if OID(c[:-1]) in present] for table in profile.tables]
-    problems: list[str] = []
+    problems: Missed = {}
     in_bulk = bearing.manner.bulk and not session.is_v1(target)
     rows = await _tables(client, target, groups, bearing, problems, at_once)
-    if in_bulk and not await confirm(client, target, rows):
+    if in_bulk and not await confirm(client, target, rows, problems):
         # it hides rows from those who ask for many, or the table moved while it was walked
-        singly, problems = Bearing(BY_NAME), []
+        singly, problems = Bearing(BY_NAME), {}
         again = await _tables(client, target, groups, singly, problems, at_once)
-        if _indexes(again) != _indexes(rows) and await confirm(client, target, again):
+        if _indexes(again) != _indexes(rows) and await confirm(client, target, again, problems):
             bearing.rung = max(bearing.rung, singly.rung)
         rows = again
     cells.update((column, found) for column, found in rows.items() if found)
-    return Learnt(profile, {c: cells[c] for c in wanted if c in cells}, "; ".join(problems))
+    return Learnt(profile, {c: cells[c] for c in wanted if c in cells}, "; ".join(said(problems)), frozenset(problems))
 
 
 def _indexes(rows: Rows) -> dict[OID, frozenset[tuple[int, ...]]]:
@@ -143,7 +145,7 @@ def _indexes(rows: Rows) -> dict[OID, frozenset[tuple[int, ...]]]:
 
 
 async def _tables(
-    client: Client, target: Target, groups: Sequence[Sequence[OID]], bearing: Bearing, problems: list[str], at_once: int
+    client: Client, target: Target, groups: Sequence[Sequence[OID]], bearing: Bearing, problems: Missed, at_once: int
 ) -> Rows:
     """Walk tables, a few side by side; what cannot be read is said in `problems`, but that the device is gone is raised."""
     turn = asyncio.Semaphore(at_once)

@@ -11,7 +11,7 @@ import json
 import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import zip_longest
 from math import isnan, nan
 from typing import Any
@@ -89,8 +89,11 @@ class Plan:
         """What the device bears, for the next start: a rung of `snmp.table.MANNERS`, requests under way."""
 
     @classmethod
-    def made(cls, profile: Profile, cells: Cells, manner: Manner = MANNERS[0], *, v1: bool = False) -> Plan:
-        """The plan for a device that was found to have `cells`: all that the profile asks, of either cadence."""
+    def made(
+        cls, profile: Profile, cells: Cells, manner: Manner = MANNERS[0], *, v1: bool = False, broken: Collection[OID] = ()
+    ) -> Plan:
+        """The plan for a device that was found to have `cells`: all that the profile asks, of either cadence. What comes behind
+        the last row of columns that are `broken` is not asked."""
         every = polled(profile)
         ignored = translate(profile, cells).ignored
         asked = {
@@ -98,7 +101,7 @@ class Plan:
             for column, rows in cells.items()
             if column in every and not all(binding.oid in ignored for binding in rows.values())
         }
-        questions = tuple(map(_same, ask_for(asked, manner, v1=v1, scalars={*profile.scalars, TABLE_CHANGED})))
+        questions = tuple(map(_same, ask_for(asked, manner, v1=v1, closed={*profile.scalars, TABLE_CHANGED, *broken})))
         kept = [binding for column, rows in cells.items() if column not in asked for binding in rows.values()]
         plan = cls(profile, questions, zlib.compress(b"".join(map(_encode, kept))))
         plan._ticks = _ticks(binding for rows in cells.values() for binding in rows.values()) or 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from snmp import ber, message
@@ -69,10 +69,11 @@ class _Block(NamedTuple):
         return (len(self.rows) + self.spare) * len(self.columns)
 
 
-def ask_for(cells: Cells, manner: Manner = MANNERS[0], *, v1: bool = False, scalars: Collection[OID] = ()) -> Iterator[Question]:
-    """The questions that read `cells` again and notice a new row of any column but `scalars`, in a shape that the device bears.
+def ask_for(cells: Cells, manner: Manner = MANNERS[0], *, v1: bool = False, closed: Set[OID] = frozenset()) -> Iterator[Question]:
+    """The questions that read `cells` again and notice any new row, in a shape that the device bears.
 
-    Behind the last row of a column one more is asked for, which is not there: it costs some octets of an answer.
+    Behind the last row of a column one more is asked for, which is not there: it costs some octets of an answer. Not of what
+    is in `closed`: scalars, and columns whose next row the device cannot tell.
     """
     points: list[_Point] = []
     blocks: list[_Block] = []
@@ -80,12 +81,12 @@ def ask_for(cells: Cells, manner: Manner = MANNERS[0], *, v1: bool = False, scal
     for indexes, columns in _alike(cells).items():
         if by_name or len(indexes) <= FEW:
             for column in columns:
-                points += _points(cells, column, column, indexes, spare=column not in scalars)
+                points += _points(cells, column, column, indexes, spare=column not in closed)
             continue
         for some in _side_by_side(cells, columns, indexes, manner):
-            blocks += _chop(cells, some, indexes, manner)
+            blocks += _chop(cells, some, indexes, manner, spare=closed.isdisjoint(some))
             if not blocks[-1].spare:
-                points += (_Point(column + indexes[-1], None, SPARE, column) for column in some)
+                points += (_Point(column + indexes[-1], None, SPARE, column) for column in some if column not in closed)
     if not by_name and manner.mixed:
         _dissolve(cells, blocks, points, manner)
     points.sort(key=lambda point: point.before)
@@ -222,8 +223,10 @@ def _side_by_side(cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ..
         yield group
 
 
-def _chop(cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ...], ...], manner: Manner) -> Iterator[_Block]:
-    """Blocks of as many rows as an answer holds, the last one with a spare row when there is room for it."""
+def _chop(
+    cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ...], ...], manner: Manner, *, spare: bool
+) -> Iterator[_Block]:
+    """Blocks of as many rows as an answer holds, the last one with a `spare` row when there is room for it."""
     sizes = [sum(_size(cells[column][index]) for column in columns) for index in indexes]
     starts = tuple(columns)
     rows: list[tuple[int, ...]] = []
@@ -236,5 +239,5 @@ def _chop(cells: Cells, columns: list[OID], indexes: tuple[tuple[int, ...], ...]
         rows.append(index)
         size += more
     spared = size + SPARE * len(columns)
-    spare = spared <= manner.octets and (len(rows) + 1) * len(columns) <= manner.objects
+    spare = spare and spared <= manner.octets and (len(rows) + 1) * len(columns) <= manner.objects
     yield _Block(starts, tuple(rows), tuple(columns), spared if spare else size, spare)

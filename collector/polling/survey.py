@@ -10,7 +10,7 @@ from snmp import ber, session
 from snmp.client import Client, Target
 from snmp.errors import SecurityError, SnmpError, StatusError, Timeout
 from snmp.oid import OID
-from snmp.table import Bearing, Rows, walk_columns
+from snmp.table import Bearing, Missed, Rows, said, walk_columns
 from snmp.usm import User
 
 from ..estate.portnames import Ports
@@ -130,12 +130,19 @@ class _Asking:
     async def walk(self, columns: Sequence[OID], target: Target | None = None) -> Rows:
         """The columns of one table; empty, and noted, when it cannot be read."""
         try:
-            return await walk_columns(self.client, target or self.target, columns, self.bearing, self.missed)
+            return await self.walk_in(target or self.target, columns)
         except SecurityError:
             raise
         except SnmpError as error:
             self.missed.append(f"{columns[0]}: {error}")
             return {}
+
+    async def walk_in(self, target: Target, columns: Sequence[OID]) -> Rows:
+        """The columns of one table in a context; raises SnmpError when it cannot be read."""
+        missed: Missed = {}
+        rows = await walk_columns(self.client, target, columns, self.bearing, missed)
+        self.missed += said(missed)
+        return rows
 
 
 async def _forwarding(
@@ -192,8 +199,7 @@ async def _each_vlan(
             (first,) = await session.get_next(asking.client, target, [bridge.PLAIN[0]])
             if not bridge.PLAIN[0].covers(first.oid) or first.tag in ber.EXCEPTIONS:
                 continue
-            rows = await walk_columns(asking.client, target, bridge.PLAIN, asking.bearing, asking.missed)
-            rows |= await walk_columns(asking.client, target, (bridge.BASE_PORT,), asking.bearing, asking.missed)
+            rows = await asking.walk_in(target, bridge.PLAIN) | await asking.walk_in(target, (bridge.BASE_PORT,))
         except Timeout:
             if tried:
                 asking.missed.append(f"VLAN {vlan}: no answer")

@@ -212,7 +212,7 @@ class Asking:
         manner = watch.bearing.manner
         if isinstance(watch.target.credential, User):
             manner = manner._replace(octets=min(manner.octets, SECURED))
-        watch.plan = Plan.made(found.profile, found.cells, manner, v1=is_v1(watch.target))
+        watch.plan = Plan.made(found.profile, found.cells, manner, v1=is_v1(watch.target), broken=found.broken)
         watch.plan.restless = self.client.loop.time() < watch.restless
         return watch.plan
 

@@ -50,7 +50,7 @@ def named(question: Question) -> list[OID]:
 @given(devices(), st.sampled_from(MANNERS), st.booleans())
 def test_every_cell_is_asked_once_and_answered_as_expected(cells: Cells, manner: Manner, v1: bool) -> None:
     """The questions name every cell once, and an honest agent answers exactly what they expect, where they expect it."""
-    questions = list(ask_for(cells, manner, v1=v1, scalars=SCALARS))
+    questions = list(ask_for(cells, manner, v1=v1, closed={*SCALARS}))
     every = {b.oid: b for rows in cells.values() for b in rows.values()}
     assert sorted(name for question in questions for name in named(question)) == sorted(every)
     device = {name: (b.tag, b.value) for name, b in every.items()}
@@ -69,7 +69,7 @@ def test_every_cell_is_asked_once_and_answered_as_expected(cells: Cells, manner:
 @given(devices(), st.sampled_from(MANNERS), st.booleans())
 def test_no_question_asks_for_more_than_is_borne(cells: Cells, manner: Manner, v1: bool) -> None:
     """Columns, objects and octets stay within the manner, and a single object may be as large as it is."""
-    for question in ask_for(cells, manner, v1=v1, scalars=SCALARS):
+    for question in ask_for(cells, manner, v1=v1, closed={*SCALARS}):
         columns = len(question.asked) - question.non_repeaters
         if question.kind == message.GET_BULK:
             assert manner.bulk
@@ -84,10 +84,11 @@ def test_no_question_asks_for_more_than_is_borne(cells: Cells, manner: Manner, v
         assert len(question.names) <= manner.objects or rows == 1
         sizes = [len(message.encode_varbind(*_of(cells, name))) for name in named(question)]
         assert sum(sizes) <= manner.octets or rows == 1
-    if v1 and (
-        last := max((q.names[i] for q in ask_for(cells, v1=True, scalars=SCALARS) for i in q.sentinels), key=decode, default=None)
-    ):
-        alone = [q.names for q in ask_for(cells, manner, v1=True, scalars=SCALARS) if last in [q.names[i] for i in q.sentinels]]
+    asked = list(ask_for(cells, manner, v1=v1, closed={*SCALARS}))
+    sentinels = [question.names[i] for question in asked for i in question.sentinels]
+    if v1 and sentinels:
+        last = max(sentinels, key=decode)
+        alone = [question.names for question in asked if last in {question.names[i] for i in question.sentinels}]
         assert alone == [(last,)], "v1 says nothing else beside what is missing behind the last object"
 
 
@@ -105,7 +106,7 @@ def test_a_new_row_is_noticed(cells: Cells, manner: Manner, v1: bool, data: st.D
     column = data.draw(st.sampled_from(columns))
     arcs = st.lists(st.integers(0, 300), min_size=1, max_size=4).map(tuple)
     new = data.draw(arcs.filter(lambda row: row not in cells[column]))
-    questions = list(ask_for(cells, manner, v1=v1, scalars=SCALARS))
+    questions = list(ask_for(cells, manner, v1=v1, closed={*SCALARS}))
     device = {b.oid: (b.tag, b.value) for rows in cells.values() for b in rows.values()}
     device[OID((*column, *new))] = (ber.COUNTER32, 1)
     noticed = False

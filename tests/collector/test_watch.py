@@ -402,6 +402,33 @@ def test_a_device_that_came_to_bear_less_is_found_out() -> None:
     run(work)
 
 
+@pytest.mark.parametrize("how", [GARBAGE, SILENCE, message.GEN_ERR])
+@pytest.mark.parametrize("row", [1, 7, 24])
+def test_an_object_that_breaks_the_agent_is_left_alone(how: int, row: int) -> None:
+    """What comes before it is polled by a plan that asks neither for it nor for what is behind it, and nothing fails again."""
+
+    async def work() -> None:
+        switch = Switch(many(24))
+        switch.crook = lambda asked, found: how if any(b.oid == IF + (14, row) for b in found) else found
+        async with desk(switch) as own:
+            watch = own.watch(switch)
+            first = await own.turn(watch)
+            assert "1.3.6.1.2.1.2.2.1.14" in first.message
+            for _ in range(3):
+                ticked(switch)
+                before, failed = switch.peer.requests(), own.client.counters.retries
+                result = await own.turn(watch)
+                assert (result.outcome, result.message) == (Outcome.OK, "")
+                assert len(series(result.block)) == len(switch.truth()) - (25 - row)
+                assert harmless(result, switch)
+                assert watch.plan is not None
+                assert switch.peer.requests() - before == len(watch.plan.requests)
+                assert own.client.counters.retries == failed
+            assert watch.bearing.rung == 0, "nothing is wrong with the shape"
+
+    run(work)
+
+
 def test_one_bad_answer_is_no_reason_to_ask_for_less() -> None:
     """A single error of a healthy device costs the values it hid, for one turn, and nothing else."""
 
