@@ -48,10 +48,11 @@ _HEADERS = 28
 
 
 class Sent(NamedTuple):
-    """A part under way: when it is to be repeated, and how often it was sent."""
+    """A part under way: when it is to be repeated, how often it was sent, and the id of its inform."""
 
     due: float
     tries: int
+    number: int
 
 
 class Push:
@@ -90,6 +91,7 @@ class Push:
         self._user = User(user.name.encode(), user.auth, user.auth_secret.encode(), user.priv, user.priv_secret.encode())
         self._ciphers = cipher_factory("libcrypto")
         self._next = boots << 32 | 1
+        self._number = 0
         self._memory = Memory(enterprise)
         self._base: list[int] = []
         self._present: list[int] = []
@@ -242,13 +244,18 @@ class Push:
         wait = PROBE if self._silent_since is not None else min(TIMEOUT * (1 << tries - 1), LONGEST)
         if self._ending:
             wait = _HURRY
-        self._flight[sequence] = Sent(now + wait, tries)
+        if sequence in self._flight:
+            number = self._flight[sequence].number
+        else:
+            # not made from the name: parts of two starts may be under way together, and their ends are alike
+            number = self._number = self._number + 1 & 0x7FFFFFFF
+        self._flight[sequence] = Sent(now + wait, tries, number)
         try:
             part = self._unsaved[sequence] if sequence in self._unsaved else Part.unpack(self.spool.get(sequence))
             waiting = self.spool.oldest()
             oldest = min(sequence if waiting is None else waiting, min(self._unsaved, default=sequence))
             told = notification(part, sequence, oldest, self._enterprise, part.age(self._boot, self._clock(), self._wall()))
-            datagram = self._session.request(sequence & 0x7FFFFFFF, told, now)
+            datagram = self._session.request(number, told, now)
         except (StateError, SnmpError, struct.error) as error:
             self._say(f"a report is given up: {error}")
             self._acknowledged(sequence)
@@ -292,7 +299,7 @@ class Push:
         try:
             answer = self._session.receive(data, now)
         except StatusError as error:
-            for sequence in [one for one in self._flight if one & 0x7FFFFFFF == error.request_id]:
+            for sequence in self._named(error.request_id):
                 self._say(f"{self._place} cannot use a report, which is given up: {error}")
                 self._answered(sequence, now)
             return
@@ -311,8 +318,12 @@ class Push:
             for sequence, sent in list(self._flight.items()):
                 self._transmit(sequence, now, sent.tries)
         elif isinstance(answer, int):
-            for sequence in [one for one in self._flight if one & 0x7FFFFFFF == answer]:
+            for sequence in self._named(answer):
                 self._answered(sequence, now)
+
+    def _named(self, number: int) -> list[int]:
+        """The part under way whose inform has this id, if there is one."""
+        return [sequence for sequence, sent in self._flight.items() if sent.number == number]
 
     def _answered(self, sequence: int, now: float) -> None:
         self._acknowledged(sequence)

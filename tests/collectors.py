@@ -78,7 +78,9 @@ class Collector:
         accesses = [UserAccess(one) for one in self._users]
         self._receiver = Receiver((), accesses, Engine(engine, boots, self.clock.now), clock=self.clock)
 
-    def take(self, refuse: Callable[[Told], bool] = lambda told: False) -> bool:
+    def take(
+        self, refuse: Callable[[Told], bool] = lambda told: False, keeps: Callable[[Told], bool] = lambda told: True
+    ) -> bool:
         """Answer what has arrived; False when there was nothing."""
         heard = False
         while True:
@@ -96,7 +98,7 @@ class Collector:
                 told = Told(numbers, {row.oid: row.value for row in found.varbinds[len(FACTS) :]})  # type: ignore[arg-type]
                 if refuse(told):
                     reply = self._receiver.refuse(data, address)
-                elif not self.keeps:
+                elif not (self.keeps and keeps(told)):
                     continue
                 else:
                     self.told.append(told)

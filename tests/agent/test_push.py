@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from collectors import ENGINE, SECRETS, Office, user
+from collectors import ENGINE, SECRETS, Office, Told, user
 from peers import User, snmptrapd
 
 from agent import report, settings
@@ -305,6 +305,27 @@ def test_names_rise_over_restarts_and_never_come_twice(opened: Opening) -> None:
         for path in Path(office.directory).rglob("*.spool"):
             path.unlink()
         office.start()
+
+
+def test_an_acknowledgement_is_of_one_part_only(opened: Opening) -> None:
+    """Parts of two starts are under way together, and the collector keeps only those of the second: the first one's stay."""
+    office = opened()
+    office.collector.cut = True
+    office.run(5)
+    office.push.close()
+    office.collector.cut = False
+    office.start()
+    before = set(office.push.spool)
+    take, heard = office.collector.take, []
+
+    def keeps(told: Told) -> bool:
+        heard.append(told.sequence)
+        return told.sequence >> 32 == 2 and (told.sequence != 2 << 32 | 3 or heard.count(told.sequence) > 1)
+
+    office.collector.take = lambda: take(keeps=keeps)  # type: ignore[method-assign,misc,assignment]
+    office.run(20)
+    assert heard.count(2 << 32 | 3) == 2 and 1 << 32 | 3 in heard
+    assert {told.sequence >> 32 for told in office.collector.told} == {2} and before <= set(office.push.spool)
 
 
 def test_a_megabyte_a_day(opened: Opening) -> None:
