@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -179,10 +179,12 @@ class Journal:
             (lineage.number, lineage.floor, shown.first, shown.base),
         )
 
-    def present(self, among: int = 64) -> Iterator[Report]:
-        """Of every agent the newest parts, and the full report that the newest differs from; oldest first, and those agents last
-        that were heard last."""
+    def present(self, devices: Container[str], among: int = 64) -> Iterator[Report]:
+        """Of these devices' agents the newest parts, and the full report that the newest differs from; oldest first, and those
+        agents last that were heard last."""
         for (device, engine), lineage in list(self._lineages.items()):
+            if device not in devices:
+                continue
             of = device, engine, lineage.number
             newest = self._select(*of, "agent = ? ORDER BY sequence DESC LIMIT ?", lineage.number, among)
             if newest:

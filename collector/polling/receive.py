@@ -109,6 +109,7 @@ class Receive:
         self._named: dict[bytes, float] = {}
         self._heard = self._told = float("-inf")
         self._disk = ThreadPoolExecutor(1, "reports")
+        self._keysmith = ThreadPoolExecutor(1, "keys")
         self._stopped = False
         self._inbox = Inbox(listen)
         try:
@@ -144,17 +145,26 @@ class Receive:
             for sink in self._sinks:
                 sink.forgotten(gone.device)
         self._keys = {user.name: key for key, (_, users) in agents.items() for user in users}
-        accesses = [UserAccess(user) for _, users in agents.values() for user in users]
+        every = [user for _, users in agents.values() for user in users]
+        accesses = [UserAccess(user) for user in every]
         self._receiver = Receiver((), accesses, self.engine, stats=self._statistics, decoded=HEAD)
+        self._keysmith.submit(self._warm, every)
         self._remember()
 
     def _remember(self) -> None:
         """What reporters that are new here said before the last end."""
         now, wall = self.loop.time(), time.time()
         new = {key for key, reporter in self.reporters.items() if reporter.shown is None}
-        for report in self._disk.submit(lambda: list(self._journal.present())).result() if new else ():
-            if report.device in new:
-                self._deliver(report, now - max(0.0, wall - report.received))
+        for report in self._disk.submit(lambda: list(self._journal.present(new))).result() if new else ():
+            self._deliver(report, now - max(0.0, wall - report.received))
+
+    def _warm(self, users: Sequence[User]) -> None:
+        """Make users' keys, which takes some milliseconds each, before their reports need them."""
+        for user in users:
+            if self._stopped:
+                return
+            if user.level:
+                user.localise(self.engine.id)
 
     # -- receiving
 
@@ -373,6 +383,7 @@ class Receive:
             await asyncio.sleep(0)
         self._stopped = True
         await asyncio.to_thread(self._disk.shutdown)
+        await asyncio.to_thread(self._keysmith.shutdown)
         if self._rendering is not None:
             self._rendering.cancel()
         self._inbox.close()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from dataclasses import replace as changed
+from dataclasses import dataclass, field, replace
 
 from config import objects
 from config.profiles import Profile
@@ -143,7 +142,7 @@ class Reporter:
         self.device = device
         self.profile = profile
         self.status = Status(State.UNKNOWN)
-        self.facts: Facts | None = None
+        self._described = 0
         self.missed: list[Report] = []
         """Reports that no page has shown, and none will, until whoever keeps them takes them from here."""
         self.settled: list[Report] = []
@@ -221,7 +220,7 @@ class Reporter:
         self._warning, self._warned = text, now
 
     def render(self, now: float, wall: float) -> tuple[Block | None, Facts | None]:
-        """The newest report's values, and its facts when they are others than before."""
+        """The newest report's values, and its facts when what does not move all the time is other than before."""
         track = self._tracks.get(self._lineage)
         whole = None if track is None else track.shown
         self._block, self._next_stamp = None, float("inf")
@@ -238,10 +237,8 @@ class Reporter:
         self._block, self._stamps = block, stamps(head.time, head.interval)
         self._next_stamp = next(self._stamps)
         block = self.carried(wall) or block
-        if facts == self.facts:
-            return block, None
-        self.facts = facts
-        return block, facts
+        before, self._described = self._described, hash(_standing(facts))
+        return block, facts if self._described != before else None
 
     def _remark(self, head: Report, now: float) -> str:
         if now - self._warned <= MISSED * head.interval:
@@ -282,7 +279,7 @@ class Reporter:
         before = self.status
         received = None if self.shown is None else self.shown.received
         outcomes = {State.SILENT: Outcome.TIMEOUT, State.REFUSED: Outcome.AUTH, State.GARBLED: Outcome.MALFORMED}
-        self.status = changed(
+        self.status = replace(
             before,
             state=state,
             outcome=outcomes.get(state, Outcome.OK),
@@ -290,6 +287,17 @@ class Reporter:
             answered=received or before.answered,
             message=message or "",
         )
+
+
+def _standing(facts: Facts) -> object:
+    """The facts without what is measured: load, space used, levels, temperatures, uptime."""
+    return (
+        replace(facts, uptime_seconds=None, sensors=(), processors=(), memory=(), storage=(), supplies=()),
+        tuple((sensor.kind, sensor.name) for sensor in facts.sensors),
+        tuple((supply.kind, supply.name) for supply in facts.supplies),
+        tuple(one.name for one in facts.processors),
+        tuple((one.name, one.size_bytes, one.kind) for one in (*facts.memory, *facts.storage)),
+    )
 
 
 def _keep(found: dict[int, Whole], first: int, whole: Whole, spare: int = -1) -> None:

@@ -80,6 +80,21 @@ def test_a_later_report_is_the_full_one_and_what_changed() -> None:
     assert seat.name() == ""
 
 
+def test_facts_are_told_when_something_stands_otherwise() -> None:
+    """Load, space, uptime and temperatures move with every report and are no news; a name, or a size, is."""
+    load = OID((1, 3, 6, 1, 2, 1, 25, 3, 3, 1, 2, 1))
+
+    def body(name: bytes, percent: int) -> bytes:
+        return encoded(VarBind(NAME, ber.OCTET_STRING, name), *FREE, VarBind(load, ber.INTEGER, percent))
+
+    seat = Seat()
+    told = []
+    for n, (name, percent) in enumerate([(b"a", 5), (b"a", 50), (b"b", 50), (b"b", 70)], 1):
+        seat.take(report(n, base=n, when=600 * n, body=body(name, percent)))
+        told.append(seat.reporter.render(seat.now, WALL + seat.now)[1] is not None)
+    assert told == [True, False, True, False]
+
+
 @given(st.permutations([1, 2, 3, 4, 5, 6]))
 def test_parts_in_any_order_give_the_same(order: list[int]) -> None:
     """A full report in three parts and a later one in two, shuffled on their way: the newest complete one is shown, the rest is
