@@ -159,6 +159,12 @@ class Usm:
         self._clock = 0.0
         """The loop's time at which the engine's time was 0."""
 
+    def within(self, context: bytes) -> Usm:
+        """The same user of the same engine in another context: nothing of it needs to be asked again."""
+        found = Usm(self._user, context)
+        found._engine_id, found._keys, found._boots, found._clock = self._engine_id, self._keys, self._boots, self._clock
+        return found
+
     @property
     def engine_id(self) -> bytes:
         """The device's snmpEngineID; empty before it answered."""

@@ -10,7 +10,7 @@ from typing import Protocol
 from . import ber
 from .errors import SnmpError
 from .message import Pdu
-from .security import Community, Security, secure
+from .security import Community, Security, Usm, secure
 from .usm import User
 
 Credential = Community | User
@@ -99,6 +99,17 @@ class Target:
             self.sockaddr = (str(found).partition("%")[0], port, 0, _scope(found.scope_id))
         else:
             self.sockaddr = (str(found), port)
+
+    def within(self, context: bytes) -> Target:
+        """The same device in one of its contexts, with what is known of it and its line."""
+        found = Target(
+            self.address, self.sockaddr[1], self.credential,
+            context=context, timeout=self.timeout, retries=self.retries, line=self.line,
+        )  # fmt: skip
+        if isinstance(self.security, Usm):
+            found.security = self.security.within(context)
+        found.names, found.srtt, found.rttvar = self.names, self.srtt, self.rttvar
+        return found
 
     def measured(self, rtt: float) -> None:
         """Take a round trip in seconds into the estimate (RFC 6298 sections 2.2, 2.3)."""

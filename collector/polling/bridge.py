@@ -165,10 +165,12 @@ def members(binding: VarBind) -> set[int]:
     return {8 * i + bit + 1 for i, octet in enumerate(octets) if octet for bit in range(8) if octet & 0x80 >> bit}
 
 
-def cisco_vlans(rows: Rows) -> list[int]:
-    """The VLANs to ask a Catalyst for, one by one: those with ports of their own first."""
+def cisco_vlans(rows: Rows, names: Iterable[str]) -> list[int]:
+    """The VLANs to ask a Catalyst for, one by one: first those with ports of their own, or in which the switch itself, and so
+    probably its neighbours, has an address (an interface called Vlan99)."""
     there = {index[-1] for index, binding in rows.get(VLAN_STATE, {}).items() if integer(binding) == 1}
     used = {integer(binding) for binding in rows.get(MEMBERSHIP, {}).values()}
+    used |= {int(found[1]) for name in names if (found := re.fullmatch(r"Vl(?:an)?(\d{1,4})", name, re.ASCII))}
     wanted = [vlan for vlan in there if 0 < vlan < 4095 and vlan not in _RESERVED]
     return sorted(wanted, key=lambda vlan: (vlan not in used, vlan))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from snmp import ber, session
 from snmp.client import Client, Target
-from snmp.errors import SecurityError, SnmpError, StatusError, Timeout
+from snmp.errors import SecurityError, SnmpError, StatusError
 from snmp.oid import OID
 from snmp.table import Bearing, Missed, Rows, said, walk_columns
 from snmp.usm import User
@@ -20,8 +20,12 @@ from .bridge import Entries
 
 KINDS = frozenset(("switch", "router", "firewall", "wireless"))
 """Kinds of devices (`Facts.kind`) worth surveying; others forward and resolve nothing for anybody."""
-MAX_VLANS = 64
+MAX_VLANS = 256
 """VLANs one device is asked for one by one."""
+VLANS_WITHIN = 120.0
+"""Seconds after which it is asked for no further one."""
+VLANS_IN_VAIN = 3
+"""VLANs without an answer, one after another, after which no further one is asked for."""
 
 _IP = OID((1, 3, 6, 1, 2, 1, 4))
 OLD_ARP = (_IP + (22, 1, 2), _IP + (22, 1, 4))
@@ -113,24 +117,22 @@ class _Asking:
 
     async def present(self, columns: Sequence[OID]) -> set[OID]:
         """Those of the columns whose tables have anything, or something that finds no room in an answer."""
-        entries = [OID(column[:-1]) for column in columns]
-        try:
-            answers = await session.get_next(self.client, self.target, entries)
-        except StatusError:
-            if len(columns) == 1:
-                return set(columns)
-            half = len(columns) // 2
-            return await self.present(columns[:half]) | await self.present(columns[half:])
-        return {
-            column
-            for column, entry, binding in zip(columns, entries, answers, strict=True)
-            if binding.tag not in ber.EXCEPTIONS and entry.covers(binding.oid)
-        }
+        entries = {OID(column[:-1]): column for column in columns}
+        answers = dict(zip(entries, await session.get_next(self.client, self.target, list(entries)), strict=True))
+        ended = sorted(entry for entry, binding in answers.items() if binding.tag == ber.END_OF_MIB_VIEW)
+        found = {entries[entry] for entry in entries if entry not in ended and entry.covers(answers[entry].oid)}
+        for entry in ended:  # among others a value too big for an answer looks like the end
+            try:
+                await session.get_next(self.client, self.target, [entry])
+                break  # it is the end, of all that follow, too
+            except StatusError:
+                found.add(entries[entry])
+        return found
 
-    async def walk(self, columns: Sequence[OID], target: Target | None = None) -> Rows:
+    async def walk(self, columns: Sequence[OID]) -> Rows:
         """The columns of one table; empty, and noted, when it cannot be read."""
         try:
-            return await self.walk_in(target or self.target, columns)
+            return await self.walk_in(self.target, columns)
         except SecurityError:
             raise
         except SnmpError as error:
@@ -167,7 +169,7 @@ async def _forwarding(
         own := bridge.huawei(await asking.walk([bridge.HUAWEI]), {one.index: one.name for one in interfaces})
     ):
         return tried, own, bridge.bridge_ports(base, (), interfaces)
-    vlans = bridge.cisco_vlans(rows)
+    vlans = bridge.cisco_vlans(rows, (one.name for one in interfaces))
     if vlans and not asking.target.context:
         found, by_vlan, ports = await _each_vlan(asking, vlans, base, interfaces)
         if by_vlan:
@@ -187,44 +189,42 @@ async def _each_vlan(
     asking: _Asking, vlans: Sequence[int], base: Mapping[int, int], interfaces: Sequence[Interface]
 ) -> tuple[list[Entries], list[Heard], dict[int, str]]:
     """A Catalyst's table of each VLAN: a context of its own, ``community@10`` or in v3 ``vlan-10``, port numbers included."""
-    version3 = isinstance(asking.target.credential, User)
+    prefix = "vlan-" if isinstance(asking.target.credential, User) else ""
     tried: list[Entries] = []
     heard: dict[Heard, None] = {}
     every: dict[int, int] = dict(base)
-    if len(vlans) > MAX_VLANS:
-        asking.missed.append(f"{len(vlans) - MAX_VLANS} of {len(vlans)} VLANs")
+    ends = asking.client.loop.time() + VLANS_WITHIN
+    asked = vain = 0
     for vlan in vlans[:MAX_VLANS]:
-        target = _within(asking.target, f"vlan-{vlan}" if version3 else str(vlan))
+        if vain == VLANS_IN_VAIN or asking.client.loop.time() > ends:
+            break
+        asked += 1
         try:
-            (first,) = await session.get_next(asking.client, target, [bridge.PLAIN[0]])
-            if not bridge.PLAIN[0].covers(first.oid) or first.tag in ber.EXCEPTIONS:
-                continue
-            rows = await asking.walk_in(target, bridge.PLAIN) | await asking.walk_in(target, (bridge.BASE_PORT,))
-        except Timeout:
-            if tried:
-                asking.missed.append(f"VLAN {vlan}: no answer")
-                continue
-            return tried, [], {}  # it knows no communities by VLAN: the first silence is enough
-        except SnmpError as error:  # in v3, the context is not allowed (unknownContext, authorizationError)
+            rows = await _one_vlan(asking, f"{prefix}{vlan}".encode())
+        except SnmpError as error:  # v2c: silence; v3: unknownContext, authorizationError
             asking.missed.append(f"VLAN {vlan}: {error}")
+            vain += 1
             continue
+        vain = 0
         entries = bridge.forwarding(rows, bridge.PLAIN)
         tried.append(entries)
         own = _base(rows)
         every.update(own)
         ports = bridge.bridge_ports(own, [port for _, port, _ in entries.learned], interfaces)
         heard.update(dict.fromkeys(one._replace(vlan=vlan) for one in bridge.heard(entries.learned, ports, {})))
+    if asked < len(vlans):
+        asking.missed.append(f"{len(vlans) - asked} of {len(vlans)} VLANs not asked for")
     return tried, list(heard), bridge.bridge_ports(every, (), interfaces)
 
 
-def _within(target: Target, context: str) -> Target:
-    """The same device in one of its contexts, with what is known of its line."""
-    found = Target(
-        target.address, target.sockaddr[1], target.credential, context=context.encode(), timeout=target.timeout,
-        retries=min(target.retries, 1), line=target.line,
-    )  # fmt: skip
-    found.srtt, found.rttvar = target.srtt, target.rttvar
-    return found
+async def _one_vlan(asking: _Asking, context: bytes) -> Rows:
+    """The forwarding table and the port numbers of one VLAN; empty costs one question. Raises SnmpError."""
+    target = asking.target.within(context)
+    target.retries = min(target.retries, 1)
+    (first,) = await session.get_next(asking.client, target, [bridge.PLAIN[0]])
+    if not bridge.PLAIN[0].covers(first.oid) or first.tag in ber.EXCEPTIONS:
+        return {}
+    return await asking.walk_in(target, bridge.PLAIN) | await asking.walk_in(target, (bridge.BASE_PORT,))
 
 
 def _base(rows: Rows) -> dict[int, int]:

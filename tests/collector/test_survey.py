@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import offices
+import peers
 import pytest
+from catalysts import Catalyst
 from devices import listening, responder, silent, system
+from loopback import served
 from virtual import run
 
 from collector.model import Beside, Heard, Interface, Neighbour, Survey
+from collector.polling import survey as module
 from collector.polling.bridge import members
 from collector.polling.survey import survey
 from snmp import ber, message
@@ -74,6 +80,7 @@ def asked(
     credential: Community | User | None = None,
     contexts: Mapping[bytes, Iterable[Cell]] | None = None,
     neighbours: Sequence[Neighbour] = (),
+    delay: float = 0.0,
 ) -> tuple[Survey, int]:
     """The survey of a device that has these objects, and how many requests it took."""
     trees = {name: Tree.of([(OID(oid), tag, value) for oid, tag, value in some]) for name, some in (contexts or {}).items()}
@@ -84,6 +91,7 @@ def asked(
         for name in trees:
             agent._communities[b"public@" + name] = CommunityAccess(b"public@" + name, context=name)
         async with listening(agent.answer) as device:
+            device.delay = delay
             client = Client()
             try:
                 found = await survey(
@@ -238,11 +246,79 @@ def test_a_catalyst_is_asked_vlan_by_vlan(credential: Community | User) -> None:
     assert not found.missed
 
 
-def test_a_catalyst_that_knows_no_contexts_is_asked_once() -> None:
-    """No answer to the first community of a VLAN: the others are spared, and what it says without one counts."""
-    found, requests = asked([*VLANS, *base({1: 10001}), *plain({PC1: 1})], interfaces(10001, name="Fa0/{}"))
+def test_a_catalyst_that_knows_no_contexts_is_soon_left_alone() -> None:
+    """No answer to the communities of three VLANs: that is said, the others are spared, what it says without one counts."""
+    vlans = integers((*CISCO, 46, 1, 3, 1, 1, 2), {(1, vlan): 1 for vlan in range(1, 600)})
+    found, requests = asked([*vlans, *base({1: 10001}), *plain({PC1: 1})], interfaces(10001, name="Fa0/{}"))
     assert found.heard == (Heard(PC1, "Fa0/1"),)
-    assert requests < 12
+    assert found.missed.endswith("596 of 599 VLANs not asked for")
+    assert requests < 60
+
+
+def test_the_switchs_own_vlan_is_asked_for_among_the_first() -> None:
+    """The VLAN of an interface called Vlan4000, in which switches have their addresses, is no less asked for than one with
+    ports."""
+    vlans = integers((*CISCO, 46, 1, 3, 1, 1, 2), {(1, vlan): 1 for vlan in (*range(1, 1001), 4000)})
+    contexts = {str(vlan).encode(): base({}) for vlan in range(1, 1001)}
+    contexts[b"4000"] = [*base({49: 10001}), *plain({PC1: 49})]
+    ports = [*interfaces(10001, name="Gi0/{}"), Interface(4000, "Vlan4000", type=53)]
+    found, requests = asked(vlans, ports, contexts=contexts)
+    assert found.heard == (Heard(PC1, "Gi0/1", 4000),)
+    assert found.missed == "745 of 1001 VLANs not asked for"
+    assert requests < 400
+
+
+def test_a_slow_catalyst_is_asked_for_vlans_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long each answer takes, the VLANs asked for in time are kept, and the rest are said."""
+    monkeypatch.setattr(module, "VLANS_WITHIN", 0.04)
+    vlans = integers((*CISCO, 46, 1, 3, 1, 1, 2), {(1, vlan): 1 for vlan in (10, 20)})
+    contexts = {b"10": [*base({1: 10001}), *plain({PC1: 1})], b"20": [*base({1: 10001}), *plain({PC2: 1})]}
+    found, _ = asked(vlans, interfaces(10001), contexts=contexts, delay=0.05)
+    assert found.heard == (Heard(PC1, "Gi0/1", 10),)
+    assert found.missed == "1 of 2 VLANs not asked for"
+
+
+SNMPD = """
+view all included .1
+{communities}
+group byvlan v2c byvlan
+access byvlan vlan- any noauth prefix all none none
+proxy -v 2c -c public {backend} .1.3.6.1.4.1.9
+{contexts}
+"""
+
+
+@pytest.mark.parametrize("version", ["2c", "3"])
+@pytest.mark.parametrize("known", [(10, 20), (20,), ()], ids=["all", "one of them", "none"])
+def test_net_snmps_contexts_are_read(version: str, known: tuple[int, ...]) -> None:
+    """A real snmpd with contexts of some VLANs is read as a Catalyst is; those that it does not have are said."""
+    catalyst = Catalyst("sw1", {10: {"pc1": 3}, 20: {"pc2": 5}}, {3: 10, 5: 20})
+    user = peers.User(USER.name.decode(), USER.auth, USER.auth_secret.decode(), USER.priv, USER.priv_secret.decode())
+    with served(catalyst.answer) as port:
+        backend = f"127.0.0.1:{port}"
+        config = SNMPD.format(
+            backend=backend,
+            communities="\n".join(f"com2sec -Cn vlan-{vlan} byvlan default public@{vlan}" for vlan in known),
+            contexts="\n".join(f"proxy -Cn vlan-{v} -v 2c -c public@{v} {backend} .1.3.6.1.2.1.17" for v in known),
+        )
+        with peers.snmpd(users=[user], config=config) as snmpd:
+
+            async def work() -> Survey:
+                client = Client()
+                credential = Community(b"public") if version == "2c" else USER
+                target = Target(snmpd.host, snmpd.port, credential, timeout=0.5, retries=1)
+                names = {"FastEthernet": "Fa", "GigabitEthernet": "Gi"}
+                ports = [Interface(index, re.sub("|".join(names), lambda m: names[m[0]], name), type=6)
+                         for index, name in catalyst.ports.items()]  # fmt: skip
+                try:
+                    return await survey(client, target, "sw1", ports)
+                finally:
+                    client.close()
+
+            found = asyncio.run(work())
+    heard = {10: Heard(offices.mac("pc1"), "Fa0/3", 10), 20: Heard(offices.mac("pc2"), "Fa0/5", 20)}
+    assert found.heard == tuple(heard[vlan] for vlan in known)
+    assert [f"VLAN {vlan}: " in found.missed for vlan in (10, 20)] == [vlan not in known for vlan in (10, 20)]
 
 
 def test_contexts_that_v3_refuses_are_said() -> None:
