@@ -48,8 +48,13 @@ def enrol(directory: str, url: str, code: str, pin: str, ca: str) -> tuple[Enrol
         _become_another(directory)
     save(directory, made)
     _keep(directory, _timed(Standing(), answer, time.time()), 0)
-    note = answer.get("note", "")
-    return made, "".join(letter for letter in note[:300] if letter.isprintable()) if isinstance(note, str) else ""
+    return made, _told(answer, "note")
+
+
+def _told(answer: Mapping[str, Any], what: str) -> str:
+    """A remark of the collector's, fit to be shown."""
+    text = answer.get(what)
+    return "".join(letter for letter in text[:300] if letter.isprintable()) if isinstance(text, str) else ""
 
 
 def _readable(directory: str) -> Enrolment | None:
@@ -123,9 +128,10 @@ def _enrolment(answer: Mapping[str, Any], url: str, pin: str, ca: str, machine: 
         wrong.append("collectors")
     if wrong or not isinstance(collectors, list):
         raise PortalError(f"{url}: its answer lacks {', '.join(wrong)}; is it a collector of this release?")
+    family = {4: socket.AF_INET, 6: socket.AF_INET6}.get(answer["family"], 0) if isinstance(answer.get("family"), int) else 0
     tables = [
         {
-            "to": _place(to, urlsplit(url).hostname or ""), "user": answer["user"], "auth": answer["auth"],
+            "to": _place(to, urlsplit(url).hostname or "", family), "user": answer["user"], "auth": answer["auth"],
             "auth_secret": answer["auth_secret"], "priv": answer["priv"], "priv_secret": answer["priv_secret"],
             "interval_seconds": answer["interval"], "spool_megabytes": SPOOL,
         }
@@ -139,7 +145,7 @@ def _enrolment(answer: Mapping[str, Any], url: str, pin: str, ca: str, machine: 
     return Enrolment(url=url, pin=pin, ca=ca, check_in_seconds=seconds, machine=machine, pushes=found, **named)
 
 
-def _place(to: str, otherwise: str) -> str:
+def _place(to: str, otherwise: str, family: int) -> str:
     """A collector's address and port, as numbers: the name service may be away when reports are to be sent."""
     host, _, port = to.rpartition(":")
     host = host.strip("[]") or otherwise
@@ -147,7 +153,7 @@ def _place(to: str, otherwise: str) -> str:
         ipaddress.ip_address(host)
     except ValueError:
         try:
-            host = str(socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0][4][0])
+            host = str(socket.getaddrinfo(host, None, family, socket.SOCK_DGRAM)[0][4][0])
         except OSError as error:
             raise PortalError(f"the collector's name {host} is not known here: {error.strerror}") from None
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -174,7 +180,7 @@ def _timed(standing: Standing, answer: Mapping[str, Any], now: float) -> Standin
     """With the time that the collector told; half the way's time is lost in a clock's usual error."""
     told = answer.get("time")
     ahead = round((now - told) * 1000) if isinstance(told, int | float) and abs(told) < 1e11 else None
-    return standing._replace(checked=int(now), clock_milliseconds=ahead, trouble="")
+    return standing._replace(checked=int(now), clock_milliseconds=ahead, trouble=_told(answer, "trouble"))
 
 
 def _tested(standing: Standing, portal: Portal, made: Enrolment, leave: Mapping[str, Any]) -> Standing:
@@ -182,10 +188,10 @@ def _tested(standing: Standing, portal: Portal, made: Enrolment, leave: Mapping[
     found = line.packets(made.pushes[0].to)
     seconds, most, rate = leave.get("seconds"), leave.get("bytes"), leave.get("rate")
     transmit = receive = None
-    trouble = ""
+    trouble = standing.trouble
     try:
-        receive = line.download(portal)
         if isinstance(seconds, int | float) and isinstance(most, int):
+            receive = line.download(portal, min(seconds, 60.0))
             transmit = line.upload(portal, min(seconds, 60.0), most, rate if isinstance(rate, int | float) else None)
     except PortalError as error:
         trouble = f"the line could not be tested: {error}"

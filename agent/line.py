@@ -78,8 +78,8 @@ def _take(sock: socket.socket, sent: list[tuple[InformSession, float]], trips: d
             return
 
 
-def download(portal: Portal) -> float | None:
-    """Bits a second from the collector; None when too little came to tell."""
+def download(portal: Portal, seconds: float) -> float | None:
+    """Bits a second from the collector; None when too little came to tell. What has not come after so many seconds is left."""
     first = last = 0.0
     size = 0
     with portal.download(PATH, _PIECE) as pieces:
@@ -88,6 +88,8 @@ def download(portal: Portal) -> float | None:
             if first:
                 size += len(piece)  # what came first tells nothing of how long it took
             first = first or last
+            if last - first > seconds:
+                break
     return size * 8 / (last - first) if last > first else None
 
 

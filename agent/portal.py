@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
 
 from . import __version__
 from .errors import PortalError, SettingsError
@@ -16,26 +18,35 @@ from .errors import PortalError, SettingsError
 CONNECT, READ = 10.0, 30.0
 """Seconds to wait for a connection, and for the next octets."""
 _LONGEST = 1 << 20
+_UNSENT = 16 << 10
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-class _Pinned(HTTPAdapter):
-    """Takes one certificate and no other, whoever signed it, whatever its dates are."""
+class _Adapter(HTTPAdapter):
+    """With a pin it takes one certificate and no other, whoever signed it, whatever its dates are."""
 
-    def __init__(self, pin: str) -> None:
-        self._pin = pin
+    def __init__(self, pin: str = "") -> None:
+        self._certificate: dict[str, Any] = {"assert_fingerprint": pin, "assert_hostname": False} if pin else {}
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> Any:
-        return super().init_poolmanager(*args, **kwargs, assert_fingerprint=self._pin, assert_hostname=False)
+        options = list(HTTPConnection.default_socket_options)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            # What is sent shall be on its way, not wait in the system for a slow line: a test of the line has an end.
+            options.append((socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT))
+        return super().init_poolmanager(*args, **{**kwargs, **self._certificate, "socket_options": options})
 
 
 class Portal:
     """A collector's pages for agents. Raises SettingsError for an address, pin or file that cannot be used."""
 
     def __init__(self, url: str, pin: str = "", ca: str = "", user: str = "", token: str = "") -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and (parts.port or 1)
+        except ValueError:
+            usable = False
+        if not usable:
             raise SettingsError(f"{url!r} is no address of a collector: expected one such as https://collector.example.vn:9715")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise SettingsError(f"{url}: keys are not sent in the clear; expected https://")
@@ -51,8 +62,10 @@ class Portal:
             if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
                 raise SettingsError(f"--pin: found {pin[:80]!r}, expected the certificate's SHA-256 as 64 hexadecimal digits")
             self._verify = False
-            self._session.mount("https://", _Pinned(digits))
-        elif ca:
+            self._session.mount("https://", _Adapter(digits))
+            return
+        self._session.mount("https://", _Adapter())
+        if ca:
             try:
                 with open(ca, "rb"):
                     pass

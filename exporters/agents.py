@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import json
 import logging
-import os
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from collector.errors import AgentError, CollectorError
@@ -32,16 +29,17 @@ from collector.estate.agents import Agents, Grant
 from config.agents import PORT
 from config.settings import Settings
 
+from .line import Line
+
 log = logging.getLogger(__name__)
 
 LARGEST = 64 << 10
 """Octets of a question at most."""
-GRANTED = 900.0
-"""Seconds for which leave to test the line holds."""
+ASKING = 20.0
+"""Seconds in which a question must be there whole."""
 FAILURES, FORGIVEN = 10, 6.0
 """Wrong codes that one address may try at once, and seconds after which one of them is forgiven."""
 _ADDRESSES = 4096
-_PIECE = 16 << 10
 _FRESH = {"Cache-Control": "no-store"}
 
 
@@ -112,7 +110,7 @@ class Desk:
         self._changed = changed
         self._releases = releases
         self._failures = Failures()
-        self._testing: set[str] = set()
+        self._line = Line(agents, settings)
         self.app = Starlette(
             routes=[
                 Route("/agents/enrol", self._answered(self._enrol), methods=["POST"]),
@@ -184,7 +182,7 @@ class Desk:
         if asked.copied or grant.agent.taken != agent.taken or grant.secrets.user != user or agent.revoked is not None:
             self._changed()
         told = self._told(request, grant)
-        if (test := await self._line_test(grant.agent, now)) is not None:
+        if (test := await self._line.leave(grant.agent, now)) is not None:
             told["line_test"] = test
         if self._releases is not None:
             mine = (agent.key, agent.unit, asked.platform, asked.said.version)
@@ -198,10 +196,11 @@ class Desk:
         unit = settings.units.get(grant.agent.unit)
         told = settings.agents
         collectors = [str(place) for place in told.collectors]
-        if not collectors and request.url.hostname:
-            host, port = request.url.hostname, told.listen.port if told.listen is not None else PORT
+        if not collectors and (host := request.url.hostname):
+            port = told.listen.port if told.listen is not None else PORT
             collectors = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
         secrets = grant.secrets
+        trouble = "" if unit is not None else f"the collector's settings have no unit {grant.agent.unit}: it takes no reports"
         return {
             "device": grant.agent.key,
             "unit": grant.agent.unit,
@@ -213,9 +212,11 @@ class Desk:
             "priv_secret": secrets.priv_secret,
             "token": secrets.token,
             "collectors": collectors,
+            "family": _family(told.listen.host if told.listen is not None else ""),
             "interval": int(told.interval),
             "check_in": int(told.check_in),
             "note": grant.agent.note,
+            "trouble": trouble,
             "release_key": self._release_key(),
             "time": time.time(),
         }
@@ -228,75 +229,11 @@ class Desk:
             key = None
         return key.hex() if key is not None else ""
 
-    # -- the line
-
-    async def _line_test(self, agent: Agent, now: float) -> dict[str, Any] | None:
-        """Leave for this agent to test its unit's line now, when it is time for that."""
-        told = self._settings().agents
-        allowed = told.line_test_hours is None or told.line_test_hours.holds(datetime.now().time())
-        if not told.line_test_every or not allowed:
-            return None
-        if not await asyncio.to_thread(self._agents.may_test, agent, told.line_test_every, now):
-            return None
-        leave = {"seconds": told.line_test_seconds, "bytes": told.line_test_bytes // 2}
-        return {**leave, "rate": self._rate(agent.unit) * 8} if self._rate(agent.unit) else leave
-
-    def _rate(self, unit: str) -> float:
-        """Bytes a second at most, 0 for no limit: what the settings say, or what the line should bear."""
-        settings = self._settings()
-        known = settings.units.get(unit)
-        bits = settings.agents.line_test_rate or (known.bandwidth if known is not None else 0)
-        return bits / 8 if bits else 0.0
-
-    async def _tester(self, request: Request) -> Agent:
-        _, agent = await self._who(request)
-        if agent.tested is None or not 0 <= time.time() - agent.tested <= GRANTED:
-            raise HTTPException(403, "no test of the line is due; a check-in says when one is")
-        if agent.unit in self._testing:
-            raise HTTPException(429, "the line is being tested already", {"Retry-After": "60"})
-        return agent
-
     async def _send_line(self, request: Request) -> Response:
-        agent = await self._tester(request)
-        told = self._settings().agents
-        size, seconds, rate = told.line_test_bytes // 2, told.line_test_seconds, self._rate(agent.unit)
-
-        async def body() -> AsyncIterator[bytes]:
-            self._testing.add(agent.unit)
-            began, sent = time.monotonic(), 0
-            try:
-                while sent < size and time.monotonic() - began < seconds:
-                    piece = os.urandom(min(_PIECE, size - sent))  # nothing on the way can compress it
-                    yield piece
-                    sent += len(piece)
-                    if rate and (ahead := sent / rate - (time.monotonic() - began)) > 0:
-                        await asyncio.sleep(ahead)
-            finally:
-                self._testing.discard(agent.unit)
-
-        return StreamingResponse(body(), media_type="application/octet-stream", headers=_FRESH)
+        return await self._line.send((await self._who(request))[1])
 
     async def _take_line(self, request: Request) -> Response:
-        agent = await self._tester(request)
-        told = self._settings().agents
-        self._testing.add(agent.unit)
-        first = last = 0.0
-        count = size = 0
-        try:
-            async for piece in request.stream():
-                if not piece:
-                    continue
-                last = time.monotonic()
-                first = first or last
-                size += len(piece)
-                count += len(piece) if last != first else 0  # what came first tells nothing of how long it took
-                if size > told.line_test_bytes or last - first > 3 * told.line_test_seconds:
-                    raise HTTPException(413, "the test is longer than was allowed")
-        finally:
-            self._testing.discard(agent.unit)
-        return JSONResponse({"bytes": count, "seconds": last - first}, headers=_FRESH)
-
-    # -- versions
+        return await self._line.take((await self._who(request))[1], request)
 
     async def _release(self, request: Request) -> Response:
         await self._who(request)
@@ -313,7 +250,7 @@ class Desk:
         if scheme.lower() == "basic" and len(encoded) < 1024:
             try:
                 user, _, token = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:
                 pass
         if not user or not user.isprintable():
             raise HTTPException(401, "this agent is not known here; enrol it again")
@@ -327,10 +264,14 @@ class Desk:
 async def _read(request: Request) -> _Question:
     """The question of an agent; raises HTTPException for what is none."""
     data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > LARGEST:
-            raise HTTPException(413, f"the question has more than {LARGEST} octets")
+    try:
+        async with asyncio.timeout(ASKING):
+            async for piece in request.stream():
+                data += piece
+                if len(data) > LARGEST:
+                    raise HTTPException(413, f"the question has more than {LARGEST} octets")
+    except TimeoutError:
+        raise HTTPException(408, f"the question did not arrive within {ASKING:g} s") from None
     try:
         found = json.loads(bytes(data))
     except (ValueError, RecursionError):
@@ -348,6 +289,11 @@ async def _read(request: Request) -> _Question:
             raise HTTPException(400, f"machine: {kind[:40]} is no list of texts")
     said = Said(machine, texts["version"], _address(request))
     return _Question(said, texts["code"], texts["platform"], found.get("copied") is True)
+
+
+def _family(host: str) -> int:
+    """The one version of IP in which reports come in, which a name may have addresses of both; 0: both will do."""
+    return 0 if host == "::" else 6 if ":" in host else 4
 
 
 def _address(request: Request) -> str:

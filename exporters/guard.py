@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hmac
 import os
 from collections.abc import Iterable
@@ -97,6 +96,6 @@ def _credentials(header: str) -> tuple[str, str] | None:
         return None
     try:
         name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
     return (name, secret) if colon else None

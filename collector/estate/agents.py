@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, text, update
 
 from config.settings import Settings
 from snmp.usm import User
@@ -151,7 +151,7 @@ class Agents:
             if row is None:
                 raise AgentError("there is no such code; check it, or ask for another one")
             invitation = _invitation(connection, row.id)
-            again = self._answer_lost(connection, invitation, said, now)
+            again = _unanswered(connection, AGENT.c.invitation_id == invitation.id, said, invitation.unit, now)
             if again is not None:
                 return self._grant(again)
             if not invitation.open(now):
@@ -167,6 +167,9 @@ class Agents:
         """A machine says that its disk is a copy of this agent's: it becomes an agent of its own; raises AgentError."""
         first = agent.id if agent.origin_id is None else agent.origin_id
         with _alone(self._engine) as connection:
+            again = _unanswered(connection, AGENT.c.origin_id == first, said, agent.unit, now)
+            if again is not None:
+                return self._grant(again)
             recent = (AGENT.c.origin_id == first, AGENT.c.enrolled > now - COPIES_WITHIN)
             if (connection.scalar(select(func.count()).where(*recent)) or 0) >= COPIES:
                 raise AgentError(f"{agent.key} was copied {COPIES} times within a day; enrol this machine with a code")
@@ -233,16 +236,16 @@ class Agents:
     def _grant(self, agent: Agent) -> Grant:
         return Grant(agent, self._vault.secrets(agent.name, agent.generation))
 
-    def _answer_lost(self, connection: Connection, invitation: Invitation, said: Said, now: float) -> Agent | None:
-        """The very machine that just enrolled with this invitation asks once more: it has not got the answer, for it has never
-        used it."""
-        evidence = said.evidence("", invitation.unit, now)
-        same = (
-            AGENT.c.invitation_id == invitation.id, AGENT.c.evidence == dump(evidence.values), AGENT.c.revoked.is_(None),
-            AGENT.c.enrolled > now - ANSWER_LOST, AGENT.c.seen == AGENT.c.enrolled, AGENT.c.key.not_in(select(DEVICE.c.key)),
-        )  # fmt: skip
-        row = connection.execute(select(AGENT).where(*same)).first() if evidence.values.get("mac") else None
-        return agent_of(row) if row is not None else None
+
+def _unanswered(connection: Connection, way: ColumnElement[bool], said: Said, unit: str, now: float) -> Agent | None:
+    """The very machine that just became an agent this way asks once more: it has not got the answer, for it has never used it."""
+    evidence = said.evidence("", unit, now)
+    same = (
+        AGENT.c.evidence == dump(evidence.values), AGENT.c.revoked.is_(None), AGENT.c.enrolled > now - ANSWER_LOST,
+        AGENT.c.seen == AGENT.c.enrolled, AGENT.c.key.not_in(select(DEVICE.c.key)),
+    )  # fmt: skip
+    row = connection.execute(select(AGENT).where(way, *same)).first() if evidence.values.get("mac") else None
+    return agent_of(row) if row is not None else None
 
 
 @contextmanager

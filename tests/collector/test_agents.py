@@ -255,6 +255,7 @@ def test_a_copied_disk_makes_another_device(agents: Agents, database_url: str) -
     described(database_url, before.agent.key, PC, NOW + 60)
     copy = agents.copied(before.agent, said(OTHER), NOW + DAY)
     assert copy.agent.key == "ketoan-01-2" and copy.agent.unit == "xa"
+    assert agents.copied(before.agent, said(OTHER), NOW + DAY + 60) == copy, "the answer was lost, or could not be kept"
     assert copy.agent.note.startswith("its disk is a copy of that of ketoan-01")
     assert agents.authenticate(before.secrets.user, before.secrets.token).revoked is None
     assert set(agents.reporting()) == {"ketoan-01", "ketoan-01-2"}

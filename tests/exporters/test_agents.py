@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -90,6 +91,25 @@ async def enrolled(client: httpx.AsyncClient, code: str, **more: Any) -> dict[st
 async def checked_in(client: httpx.AsyncClient, grant: dict[str, Any], **more: Any) -> httpx.Response:
     question = {"machine": MACHINE, "version": "1.0", "platform": "linux-x86_64", **more}
     return await client.post("/agents/check-in", json=question, auth=(grant["user"], grant["token"]))
+
+
+async def dripped(client: httpx.AsyncClient, path: str, authorization: str) -> bytes:
+    """The answer to a body that comes octet by octet and never ends."""
+    reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\nContent-Length: 1000\r\n\r\n"
+    writer.write(head.encode())
+
+    async def drip() -> None:
+        while True:
+            writer.write(b" ")
+            await asyncio.sleep(0.01)
+
+    dripping = asyncio.create_task(drip())
+    try:
+        return await asyncio.wait_for(reader.readuntil(b"}"), 10)
+    finally:
+        dripping.cancel()
+        writer.close()
 
 
 def test_enrolling_and_asking(office: Office) -> None:
@@ -248,11 +268,116 @@ def test_the_line_is_tested_with_leave_only(office: Office) -> None:
 
         told = (await client.post("/agents/line", content=pieces(), auth=auth)).json()
         assert 0 < told["bytes"] < 20_000 and told["seconds"] > 0
-        answer = await client.post("/agents/line", content=b"x" * 100_000, auth=auth)
-        assert answer.status_code == 413
+        for method in ("GET", "POST"):
+            answer = await client.request(method, "/agents/line", content=b"x" * 100, auth=auth)
+            assert answer.status_code == 403 and "tested this way already" in answer.json()["error"]
         assert (await client.get("/agents/line")).status_code == 401
 
     office.serve(ask)
+
+
+def test_the_line_tests_budget_holds(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that sends more than it has leave for, or does not end, is cut off, and the line is free for others again."""
+    monkeypatch.setattr("exporters.line._LATE", 0.2)
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        every = replace(office.settings.agents, line_test_every=0.001)
+        office.settings = replace(office.settings, agents=every)
+        grant = await enrolled(client, office.code())
+        auth = grant["user"], grant["token"]
+        assert (await checked_in(client, grant)).json()["line_test"]
+        answer = await client.post("/agents/line", content=b"x" * 100_000, auth=auth)
+        assert answer.status_code == 413 and "larger than was allowed" in answer.json()["error"]
+        assert (await checked_in(client, grant)).json()["line_test"]
+        header = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
+        assert b"took longer than was allowed" in await dripped(client, "/agents/line", header)
+        assert (await checked_in(client, grant)).json()["line_test"]
+        assert len((await client.get("/agents/line", auth=auth)).content) == 20_000
+
+    office.serve(ask)
+
+
+def test_leave_that_is_not_used_goes_to_another(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that takes leave to test the line and does not test it keeps its unit without a figure for a quarter of an hour
+    only, and gets no leave again before the others had theirs."""
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        lazy, able = [await enrolled(client, office.code(), machine={"mac": [f"001b2101000{n}"]}) for n in (1, 2)]
+        assert (await checked_in(client, lazy)).json()["line_test"]
+        assert "line_test" not in (await checked_in(client, able)).json()
+        monkeypatch.setattr("exporters.line.GRANTED", -1.0)
+        assert "line_test" not in (await checked_in(client, lazy)).json()
+        assert (await checked_in(client, able)).json()["line_test"]
+        assert "line_test" not in (await checked_in(client, lazy)).json()
+
+    office.serve(ask)
+
+
+def test_a_unit_that_is_gone_is_said(office: Office) -> None:
+    """The agent of a unit that the settings no longer have hears that its reports are not taken, and tests no line."""
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        grant = await enrolled(client, office.code())
+        office.settings = replace(office.settings, units={})
+        told = (await checked_in(client, grant)).json()
+        assert told["trouble"] == "the collector's settings have no unit xa: it takes no reports" and "line_test" not in told
+
+    office.serve(ask)
+
+
+def test_a_slow_question_ends(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends a question octet by octet is told to stop after a while."""
+    monkeypatch.setattr("exporters.agents.ASKING", 0.2)
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        assert b"did not arrive within" in await dripped(client, "/agents/enrol", "")
+
+    office.serve(ask)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST /agents/enrol HTTP/1.1\r\nHost: [::\r\nContent-Length: 2\r\n\r\n{}",
+        b"POST /agents/enrol HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /agents/enrol HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /agents/enrol HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"GET /agents/releases/../../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /agents/releases/%2e%2e%2f%2e%2e%2fetc%2fpasswd HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /agents/../metrics HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /agents//line HTTP/1.1\r\nHost: x\r\nAuthorization: Basic " + b"A" * 3000 + b"\r\n\r\n",
+        b"DELETE /agents/line HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /agents/check-in HTTP/1.1\r\nHost: x\r\nAuthorization: Basic \xff\xfe\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+)  # fmt: skip
+def test_garbage_is_refused(office: Office, request_: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Broken chunks, lengths, hosts, paths that climb and wrong methods are answered with a 400 or its like; nothing breaks."""
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(request_)
+        head = await asyncio.wait_for(reader.readline(), 10)
+        assert head.startswith(b"HTTP/1.1 4"), head
+        writer.close()
+        assert (await enrolled(client, office.code()))["device"]
+
+    office.serve(ask)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_an_odd_host_is_no_collectors_address(office: Office) -> None:
+    """Without collectors in the settings an agent sends to the host it asked; to the server's address when it asked for none."""
+    office.settings = replace(office.settings, agents=replace(office.settings.agents, collectors=()))
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        here = "127.0.0.1:9162"
+        for host, collectors in (("[::", here), ("a b", here), ("[2001:db8::1]:9715", "[2001:db8::1]:9162")):
+            question = {"code": office.code(), "machine": MACHINE}
+            answer = await client.post("/agents/enrol", json=question, headers={"host": host})
+            assert (answer.status_code, answer.json()["collectors"], answer.json()["family"]) == (200, [collectors], 4)
+
+    office.serve(ask)
+
 
 
 def test_the_line_is_left_alone_outside_its_hours(office: Office) -> None:
