@@ -78,8 +78,11 @@ async def _split(client: Client, target: Target, kind: int, names: Sequence[OID]
         elif status in (message.NO_SUCH_NAME, message.GEN_ERR) and 1 <= index <= len(some):
             # v1 refuses the whole request for one object (RFC 1157 4.1.2), and so do some agents' genErr: ask without it
             done.add(some[index - 1])
-        elif status not in (message.NO_SUCH_NAME, message.GEN_ERR) and (status != message.TOO_BIG or len(names) == 1):
-            raise StatusError(status, index)  # among several, one value that alone is too big is as good as missing
+        elif status not in (message.NO_SUCH_NAME, message.GEN_ERR) and (
+            # among several values one that alone is too big is as good as missing, but no end of what there is
+            status != message.TOO_BIG or (len(some) == 1 and (len(names) == 1 or kind == message.GET_NEXT))
+        ):
+            raise StatusError(status, index)
         if not done:
             if len(some) > 1:
                 most = len(some) // 2

@@ -94,18 +94,27 @@ def test_one_object_that_is_too_big_is_an_error() -> None:
         with_device(lambda data, _: reply(data, status=message.TOO_BIG), lambda c, _, t: session.get(c, t, [NAME]))
 
 
-@pytest.mark.parametrize("ask", [session.get, session.get_next])
-def test_one_object_among_others_that_is_too_big_is_missing(ask: Any) -> None:
+def test_one_object_among_others_that_is_too_big_is_missing() -> None:
     """A value that fits no message costs itself alone: the other objects are told, and the device is not taken for silent."""
     tree = Tree.of((OID((*ROOT, i)), ber.OCTET_STRING, b"x" * (2000 if i == 2 else 5)) for i in range(1, 5))
-    names = [OID((*ROOT, i)) for i in range(1, 5)] if ask is session.get else [OID((*ROOT, i)) for i in range(4)]
+    names = [OID((*ROOT, i)) for i in range(1, 5)]
 
     async def work(client: Client, _: Device, target: Target) -> list[VarBind]:
-        found: list[VarBind] = await ask(client, target, names)
-        return found
+        return await session.get(client, target, names)
 
     found = with_device(lambda: responder(tree, max_size=484).answer, work, made=True)
     assert [binding.value for binding in found] == [b"xxxxx", None, b"xxxxx", b"xxxxx"]
+
+
+def test_an_object_that_is_too_big_is_no_end() -> None:
+    """What follows a name is there though no message holds it: that is an error, never the end of what there is."""
+    tree = Tree.of((OID((*ROOT, i)), ber.OCTET_STRING, b"x" * (2000 if i == 2 else 5)) for i in range(1, 5))
+
+    async def work(client: Client, _: Device, target: Target) -> list[VarBind]:
+        return await session.get_next(client, target, [OID((*ROOT, i)) for i in range(4)])
+
+    with pytest.raises(StatusError, match="tooBig"):
+        with_device(lambda: responder(tree, max_size=484).answer, work, made=True)
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
