@@ -89,6 +89,8 @@ class Service:
         self._drawn = drawn
         self.surveyor = Surveyor(self.client, lambda id: self.watches.get(id), Links(inventory.engine), self._draw)
         self.tally = Tally()
+        self.reporting: Callable[[str], Sequence[Status]] = lambda unit: ()
+        """How the machines of a unit stand that report by themselves."""
         self.watches: dict[str, Watch] = {}
         self.cycles: dict[str, Cycle] = {}
         self.sinks: tuple[Sink, ...] = (*sinks, Remember(inventory), self.surveyor)
@@ -177,6 +179,7 @@ class Service:
             cycle = before.pop(name, None)
             if cycle is None:
                 cycle = Cycle(as_model, unit.interval, self._asking, self.sinks, self.tally)
+                cycle.others = lambda unit: self.reporting(unit)
                 cycle.start(i / len(units), max(HURRY, len(self.watches) / FIRST_TURNS))
             cycle.settle(as_model, unit.interval, by_unit[name])
             self.cycles[name] = cycle
@@ -243,6 +246,11 @@ class Service:
             "haidang_collector_socket_dropped_total": self.client.dropped(),
             "haidang_collector_socket_buffer_bytes": self.client.receive_buffer(),
         }
+
+    def statuses(self, unit: str) -> list[Status]:
+        """How the polled devices of a unit stand."""
+        cycle = self.cycles.get(unit)
+        return [watch.status for watch in cycle.watches] if cycle is not None else []
 
     def unit_numbers(self, unit: str) -> Mapping[str, float]:
         """A unit's own figures, by catalogue metric."""

@@ -135,6 +135,9 @@ class Running:
         self.discoveries = Discoveries(self.service.client, profiles, candidates, self.service.line, self._accept)
         if agents is not None:
             self.reporters = Reporters(found, profiles, agents, self.service.sinks, self._admit)
+            # whether a line is dead is judged by all that stands behind it
+            self.service.reporting = self.reporters.receive.statuses
+            self.reporters.receive.others = self.service.statuses
         self.backfill: Backfill | None = None
         if self.reporters is not None and found.remote_write.url:
             writer = Writer(found.remote_write)

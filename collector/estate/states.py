@@ -29,8 +29,12 @@ def quiet(state: State) -> bool:
 
 
 def behind_dead_line(statuses: Sequence[Status]) -> bool:
-    """Two devices or more in a unit, and none of them answers: the line or the power is gone, not the devices."""
-    return len(statuses) > 1 and all(quiet(status.state) for status in statuses)
+    """Two devices or more in a unit, and nothing is heard of any: the line or the power is gone, not the devices.
+
+    A machine that said goodbye tells nothing of the line.
+    """
+    on = [status for status in statuses if status.state is not State.OFF]
+    return len(on) > 1 and all(quiet(status.state) for status in on)
 
 
 def cut_off(statuses: Mapping[str, Status], parents: Mapping[str, str]) -> set[str]:

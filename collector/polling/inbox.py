@@ -1,20 +1,47 @@
-"""Where agents' reports arrive: one UDP socket, which answers from the address it was asked at."""
+"""Where agents' reports arrive: the SNMP engine they are sent to, and one UDP socket, which answers from the address it was
+asked at."""
 
 from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from config import objects
+from snmp.engine import Engine, engine_id, steady
+from snmp.errors import StateError
 from snmp.sockets import ANCILLARY, Ancillary, from_asked, note_asked, widen
 
 from ..errors import ReceiveError
 
 log = logging.getLogger(__name__)
 
+ENGINE_ID, BOOTS = "receive-engine-id", "receive-boots"
 _LARGEST = 65535
+
+
+def open_engine(directory: Path) -> Engine:
+    """The collector's own engine, its ID made once and kept, its boots counted; raises ReceiveError."""
+    path = directory / ENGINE_ID
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            known = bytes.fromhex(path.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            known = engine_id(objects.ENTERPRISE, os.urandom(12))
+            draft = path.with_name(path.name + ".new")
+            with draft.open("w") as file:
+                file.write(known.hex() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, path)
+        return Engine.start(directory / BOOTS, known, steady())
+    except (OSError, StateError, ValueError) as error:
+        raise ReceiveError(f"{path}: the engine that agents send to cannot be opened: {error}") from error
 
 
 class Origin(NamedTuple):

@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from config import objects
 from config.profiles import Profiles
 from snmp import v3
 from snmp.access import UserAccess
-from snmp.engine import Engine, Statistics, engine_id, steady
-from snmp.errors import DecodeError, StateError
+from snmp.engine import Statistics
+from snmp.errors import DecodeError
 from snmp.receiver import Receiver
 from snmp.usm import User
 
 from ..errors import ReceiveError
-from ..model import Device, Sink
-from .inbox import Inbox, Origin
+from ..model import Device, Sink, Status
+from .inbox import Inbox, Origin, open_engine
 from .journal import Journal
 from .report import HEAD, Late, Notice, Report, is_report, notice, read
-from .reporters import Reporter
+from .reporters import Reporter, stand_together
 
 log = logging.getLogger(__name__)
 
-JOURNAL, ENGINE_ID, BOOTS = "reports.db", "receive-engine-id", "receive-boots"
+JOURNAL = "reports.db"
 WAITING = 20_000
 """Reports that may wait for the disk; what comes beyond is not acknowledged, and agents send it again."""
 _BATCH = 2_000
@@ -56,26 +54,6 @@ class Waiting(NamedTuple):
     origin: Origin
 
 
-def open_engine(directory: Path) -> Engine:
-    """The collector's own engine, its ID made once and kept, its boots counted; raises ReceiveError."""
-    path = directory / ENGINE_ID
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        try:
-            known = bytes.fromhex(path.read_text(encoding="ascii"))
-        except FileNotFoundError:
-            known = engine_id(objects.ENTERPRISE, os.urandom(12))
-            draft = path.with_name(path.name + ".new")
-            with draft.open("w") as file:
-                file.write(known.hex() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, path)
-        return Engine.start(directory / BOOTS, known, steady())
-    except (OSError, StateError, ValueError) as error:
-        raise ReceiveError(f"{path}: the engine that agents send to cannot be opened: {error}") from error
-
-
 class Receive:
     """Takes reports and hands them to sinks. Made on the event loop it runs on; raises ReceiveError.
 
@@ -88,6 +66,9 @@ class Receive:
         self.loop = asyncio.get_running_loop()
         self.counts = {"new": 0, "late": 0, "known": 0, "notice": 0, "refused": 0, "overflow": 0}
         self.reporters: dict[str, Reporter] = {}
+        self.others: Callable[[str], Sequence[Status]] = lambda unit: ()
+        """How the machines of a unit stand that are polled."""
+        self._members: dict[str, list[Reporter]] = {}
         self.trouble = ""
         """Why reports cannot be kept at the moment; empty in health."""
         self._profiles = profiles
@@ -149,6 +130,9 @@ class Receive:
         accesses = [UserAccess(user) for user in every]
         self._receiver = Receiver((), accesses, self.engine, stats=self._statistics, decoded=HEAD)
         self._keysmith.submit(self._warm, every)
+        self._members = {}
+        for reporter in self.reporters.values():
+            self._members.setdefault(reporter.device.unit, []).append(reporter)
         self._remember()
 
     def _remember(self) -> None:
@@ -315,9 +299,18 @@ class Receive:
             return
         self._told = now
         units, self._units = self._units, {}
+        wall = time.time()
+        for unit in units:
+            for reporter in stand_together(self._members.get(unit, ()), self.others(unit), wall):
+                for sink in self._sinks:
+                    sink.polled(reporter.device, reporter.status, None)
         for sink in self._sinks:
             for unit in units:
                 sink.cycled(unit)
+
+    def statuses(self, unit: str) -> list[Status]:
+        """How the machines of a unit stand that report by themselves."""
+        return [reporter.status for reporter in self._members.get(unit, ())]
 
     def _judge(self) -> None:
         """Who has not been heard for two intervals is silent; the others' values are said again before they count as old."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from config import objects
@@ -15,6 +15,7 @@ from snmp.message import VarBind
 from snmp.notify import SYS_UP_TIME
 
 from ..errors import ReceiveError
+from ..estate.states import behind_dead_line, quiet
 from ..model import Block, Device, Facts, Outcome, State, Status
 from .learn import columns
 from .plan import arrange, snapshot
@@ -298,6 +299,16 @@ def _standing(facts: Facts) -> object:
         tuple(one.name for one in facts.processors),
         tuple((one.name, one.size_bytes, one.kind) for one in (*facts.memory, *facts.storage)),
     )
+
+
+def stand_together(members: Sequence[Reporter], others: Sequence[Status], wall: float) -> list[Reporter]:
+    """Judge a unit's silent machines together with its `others`; those that stand otherwise now. Behind a dead line nothing is
+    known of a machine."""
+    should = State.UNREACHABLE if behind_dead_line([*(one.status for one in members), *others]) else State.SILENT
+    moved = [one for one in members if quiet(one.status.state) and one.status.state is not should]
+    for one in moved:
+        one.status = replace(one.status, state=should, since=wall)
+    return moved
 
 
 def _keep(found: dict[int, Whole], first: int, whole: Whole, spare: int = -1) -> None:

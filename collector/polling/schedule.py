@@ -63,6 +63,8 @@ class Cycle:
         self.watches: list[Watch] = []
         self.parents: Mapping[str, str] = {}
         """What each device hangs on, as far as is known."""
+        self.others: Callable[[str], Sequence[Status]] = lambda unit: ()
+        """How the machines of a unit stand that report by themselves."""
         self.figures = Figures()
         self._asking = asking
         self._sinks = sinks
@@ -239,7 +241,7 @@ class Cycle:
 
     def _conclude(self) -> None:
         """Judge the silent ones together, and let the unit's page be put together."""
-        dead = behind_dead_line([watch.status for watch in self.watches])
+        dead = behind_dead_line([*(watch.status for watch in self.watches), *self.others(self.unit.id)])
         if dead is not self._dead:
             self._dead = dead
             if dead:

@@ -20,6 +20,7 @@ from reporting import SECRETS, Agent, Pages, machine_rows, receive, refused, use
 from agent.report import SHUTDOWN
 from collector.errors import ReceiveError
 from collector.model import Outcome, State
+from collector.polling import inbox
 from collector.polling import receive as receiving
 from collector.polling.receive import Receive
 from collector.polling.report import Report
@@ -292,11 +293,11 @@ def test_a_state_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
             other = tmp_path / "other"
             with pytest.raises(ReceiveError, match=f"cannot take reports at 127.0.0.1:{receive.address[1]}"):
                 Receive(receive.address, other, receive._profiles, [])
-        (tmp_path / receiving.BOOTS).write_text("many\n")
+        (tmp_path / inbox.BOOTS).write_text("many\n")
         with pytest.raises(ReceiveError, match="boots"):
             Receive(("127.0.0.1", 0), tmp_path, receive._profiles, [])
-        (other / receiving.ENGINE_ID).write_text("not hexadecimal\n")
-        with pytest.raises(ReceiveError, match=receiving.ENGINE_ID):
+        (other / inbox.ENGINE_ID).write_text("not hexadecimal\n")
+        with pytest.raises(ReceiveError, match=inbox.ENGINE_ID):
             Receive(("127.0.0.1", 0), other, receive._profiles, [])
 
     asyncio.run(run())

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reporting import DEVICE, PROFILES
 
-from collector.model import Outcome, State
+from collector.model import Outcome, State, Status
 from collector.polling.report import Late, Report
-from collector.polling.reporters import CARRY, Reporter, late_blocks, stamps
+from collector.polling.reporters import CARRY, Reporter, late_blocks, stamps, stand_together
 from config import objects
 from snmp import ber, message
 from snmp.message import VarBind
@@ -247,3 +247,28 @@ def test_one_that_is_flooded_with_lineages_keeps_few(caplog: pytest.LogCaptureFi
         seat.name()
     assert len(seat.reporter._tracks) <= 3
     assert len([one for one in caplog.records if "went back" in one.message]) <= 2
+
+
+def silenced() -> Seat:
+    """A machine that reported once and was not heard since."""
+    seat = Seat()
+    seat.take(report(1))
+    seat.name()
+    seat.now += 3 * INTERVAL
+    assert seat.reporter.fell_silent(seat.now, WALL + seat.now)
+    return seat
+
+
+def test_behind_a_dead_line_nothing_is_known_of_a_machine() -> None:
+    """When nothing is heard of a whole unit, reporting or polled, its machines are unreachable, not silent themselves; one that
+    is heard, whichever way, speaks for the line again, and one that said goodbye tells nothing."""
+    one, other = silenced(), silenced()
+    members = [one.reporter, other.reporter]
+    assert stand_together(members, [Status(State.UP)], WALL) == []
+    assert stand_together(members, [Status(State.OFF), Status(State.SILENT)], WALL) == members
+    assert [member.status.state for member in members] == [State.UNREACHABLE] * 2
+    one.take(report(2, when=one.now))
+    one.name()
+    assert stand_together(members, [Status(State.UNREACHABLE)], WALL) == [other.reporter]
+    assert (one.reporter.status.state, other.reporter.status.state) == (State.UP, State.SILENT)
+    assert stand_together([other.reporter], [Status(State.OFF)], WALL) == [], "alone it may be dead itself"

@@ -30,6 +30,9 @@ def test_every_outcome_is_a_state() -> None:
         ([State.SILENT, State.REFUSED], False),
         ([State.SILENT, State.GARBLED], False),
         ([State.SILENT, State.UNKNOWN], False),
+        ([State.SILENT, State.OFF], False),
+        ([State.SILENT, State.OFF, State.SILENT], True),
+        ([State.OFF, State.OFF], False),
     ],
 )
 def test_a_line_is_dead_when_nothing_behind_it_answers(states: list[State], dead: bool) -> None:
