@@ -40,7 +40,9 @@ _STREAM = 0.1
 """Reports stream in while there are no more seconds between two."""
 _UNITS_EVERY = 5.0
 """Seconds after which pages are put together though there are reports still to be rendered."""
-_JUDGE = 1.0
+_JUDGE, _JUDGED = 1.0, 2_000
+"""Seconds between two looks for silent machines, and machines looked at each time: with more of them everybody's turn comes
+less often, and nobody waits for it."""
 _SETTLE_EVERY = 5.0
 _KEEP_EVERY = 3600.0
 _NAMED_EVERY, _NAMED = 3600.0, 1000
@@ -69,6 +71,7 @@ class Receive:
         self.others: Callable[[str], Sequence[Status]] = lambda unit: ()
         """How the machines of a unit stand that are polled."""
         self._members: dict[str, list[Reporter]] = {}
+        self._unjudged: list[Reporter] = []
         self.trouble = ""
         """Why reports cannot be kept at the moment; empty in health."""
         self._profiles = profiles
@@ -133,6 +136,7 @@ class Receive:
         self._members = {}
         for reporter in self.reporters.values():
             self._members.setdefault(reporter.device.unit, []).append(reporter)
+        self._unjudged = []
         self._remember()
 
     def _remember(self) -> None:
@@ -316,7 +320,10 @@ class Receive:
         """Who has not been heard for two intervals is silent; the others' values are said again before they count as old."""
         self._judging = self.loop.call_later(_JUDGE, self._judge)
         now, wall = self.loop.time(), time.time()
-        for reporter in self.reporters.values():
+        if not self._unjudged:
+            self._unjudged = list(self.reporters.values())
+        some, self._unjudged = self._unjudged[-_JUDGED:], self._unjudged[:-_JUDGED]
+        for reporter in some:
             silent = reporter.fell_silent(now, wall)
             block = None if silent else reporter.carried(wall)
             if not silent and block is None:
