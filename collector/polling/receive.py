@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.profiles import Profiles
-from snmp import v3
 from snmp.access import UserAccess
 from snmp.engine import Statistics
 from snmp.errors import DecodeError
@@ -23,6 +22,7 @@ from ..errors import ReceiveError
 from ..model import Device, Sink, Status
 from .inbox import Inbox, Origin, open_engine
 from .journal import Journal
+from .refusals import Refusals
 from .report import HEAD, Late, Notice, Report, is_report, notice, read
 from .reporters import Reporter, stand_together
 
@@ -45,8 +45,9 @@ _JUDGE, _JUDGED = 1.0, 2_000
 less often, and nobody waits for it."""
 _SETTLE_EVERY = 5.0
 _KEEP_EVERY = 3600.0
-_NAMED_EVERY, _NAMED = 3600.0, 1000
-"""A user who is refused is named in the log once in so many seconds, of so many different ones at most."""
+_RECALLED = 100
+"""Devices whose reports are read from the journal together."""
+
 
 class Waiting(NamedTuple):
     """A report or notice on its way to the disk, and how it is acknowledged then."""
@@ -79,7 +80,7 @@ class Receive:
         self._keep = keep
         self.engine = open_engine(directory)
         self._statistics = Statistics()
-        self._refusals = dict.fromkeys(_REFUSALS, 0)
+        self._refusals = Refusals(self._statistics)
         self._receiver = Receiver((), (), self.engine, stats=self._statistics)
         self._keys: dict[bytes, str] = {}
         self._waiting: list[Waiting] = []
@@ -90,7 +91,8 @@ class Receive:
         self._units: dict[str, None] = {}
         self._rendering: asyncio.TimerHandle | None = None
         self._committing: asyncio.Future[list[int]] | None = None
-        self._named: dict[bytes, float] = {}
+        self._recalled: set[str] = set()
+        self._remembering: set[asyncio.Task[None]] = set()
         self._heard = self._told = float("-inf")
         self._disk = ThreadPoolExecutor(1, "reports")
         self._keysmith = ThreadPoolExecutor(1, "keys")
@@ -113,7 +115,7 @@ class Receive:
     @property
     def busy(self) -> bool:
         """Is there anything that waits for the disk, or for its page?"""
-        return bool(self._waiting or self._dirty) or self._committing is not None
+        return bool(self._waiting or self._dirty or self._remembering) or self._committing is not None
 
     def arrange(self, agents: Mapping[str, tuple[Device, Sequence[User]]]) -> None:
         """Take who may report, by device id, and as which users (two, while keys are changed); what is known is kept."""
@@ -137,14 +139,29 @@ class Receive:
         for reporter in self.reporters.values():
             self._members.setdefault(reporter.device.unit, []).append(reporter)
         self._unjudged = []
-        self._remember()
+        new = [key for key in self.reporters if key not in self._recalled]
+        self._recalled = set(self.reporters)
+        remembering = self.loop.create_task(self._remember(new))
+        self._remembering.add(remembering)
+        remembering.add_done_callback(self._remembered)
 
-    def _remember(self) -> None:
-        """What reporters that are new here said before the last end."""
-        now, wall = self.loop.time(), time.time()
-        new = {key for key, reporter in self.reporters.items() if reporter.shown is None}
-        for report in self._disk.submit(lambda: list(self._journal.present(new))).result() if new else ():
-            self._deliver(report, now - max(0.0, wall - report.received))
+    def _remembered(self, task: asyncio.Task[None]) -> None:
+        self._remembering.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("what was reported before is not known", exc_info=error)
+
+    async def _remember(self, devices: Sequence[str]) -> None:
+        """What reporters that are new here said before the last end, some at a time."""
+        for start in range(0, len(devices), _RECALLED):
+            some = frozenset(devices[start : start + _RECALLED])
+            found = await self.loop.run_in_executor(self._disk, self._present, some)
+            now, wall = self.loop.time(), time.time()
+            for report in found:
+                if report.device in self.reporters:
+                    self._deliver(report, now - max(0.0, wall - report.received))
+
+    def _present(self, devices: frozenset[str]) -> list[Report]:
+        return list(self._journal.present(devices))
 
     def _warm(self, users: Sequence[User]) -> None:
         """Make users' keys, which takes some milliseconds each, before their reports need them."""
@@ -167,7 +184,10 @@ class Receive:
         if told is None:
             if reply is not None:
                 self._inbox.send(reply, origin)
-                self._refused(data, origin)
+                refusal = self._refusals.note(data, origin.host, self.loop.time())
+                if refusal is not None and (key := self._keys.get(refusal.user)) is not None:
+                    why = f"reports from {origin.host} are refused: {refusal.reason}"
+                    self.reporters[key].refused(why, self.loop.time())
             return
         report: Report | Notice
         try:
@@ -177,33 +197,13 @@ class Receive:
         except DecodeError as error:
             self.counts["refused"] += 1
             log.debug("not a report from=%s reason=%r", origin.host, str(error))
-            if reply is not None and (refusal := self._receiver.refuse(data, origin.address)) is not None:
-                self._inbox.send(refusal, origin)
+            if reply is not None and (answer := self._receiver.refuse(data, origin.address)) is not None:
+                self._inbox.send(answer, origin)
             return
         if len(self._waiting) >= WAITING:
             self.counts["overflow"] += 1
             return
         self._waiting.append(Waiting(report, reply, origin))
-
-    def _refused(self, data: bytes, origin: Origin) -> None:
-        """Name whoever was sent a Report instead of being heard, unless it is one of the two that begin every conversation."""
-        try:
-            opened = v3.decode(data)
-        except DecodeError:
-            return
-        if opened.engine_id != self.engine.id:
-            return
-        counts = {name: self._statistics[name] for name in _REFUSALS}
-        before, self._refusals = self._refusals, counts
-        why = next((text for name, text in _REFUSALS.items() if counts[name] != before[name]), None)
-        if why is None:
-            return
-        now = self.loop.time()
-        if (key := self._keys.get(opened.user)) is not None:
-            self.reporters[key].refused(f"reports from {origin.host} are refused: {why}", now)
-        if now - self._named.get(opened.user, float("-inf")) > _NAMED_EVERY and len(self._named) < _NAMED:
-            self._named[opened.user] = now
-            log.warning("reports refused from=%s user=%r reason=%r", origin.host, opened.user.decode("utf-8", "replace"), why)
 
     def _commit(self) -> None:
         """All that waits goes to the disk together; what comes meanwhile, with the next."""
@@ -338,7 +338,6 @@ class Receive:
         self._commit()
         if now - self._cleaned > _KEEP_EVERY:
             self._cleaned = now
-            self._named = {user: at for user, at in self._named.items() if now - at < _NAMED_EVERY}
             self._disk.submit(self._forget, wall - self._keep)
 
     def _forget(self, before: float) -> None:
@@ -366,7 +365,7 @@ class Receive:
 
     def numbers(self) -> Mapping[str, float | Mapping[str, float]]:
         """The receiving end's own health, by catalogue metric."""
-        refused = self._statistics["snmpInBadCommunityNames"] + sum(self._statistics[name] for name in _REFUSALS)
+        refused = self._statistics["snmpInBadCommunityNames"] + len(self._refusals)
         return {
             "haidang_collector_reports_total": {**self.counts, "unauthenticated": refused},
             "haidang_collector_reporters": len(self.reporters),
@@ -376,6 +375,8 @@ class Receive:
         """Take nothing more; what was taken is written, and acknowledged."""
         self.loop.remove_reader(self._inbox.sock)
         self._judging.cancel()
+        for task in self._remembering:
+            task.cancel()
         self._settle_at = 0.0
         self._commit()
         while self._committing is not None and not self.trouble:
@@ -388,12 +389,3 @@ class Receive:
             self._rendering.cancel()
         self._inbox.close()
         self._journal.close()
-
-
-_REFUSALS = {
-    "usmStatsUnknownUserNames": "there is no such user (never enrolled, or revoked)",
-    "usmStatsWrongDigests": "wrong authentication key",
-    "usmStatsDecryptionErrors": "wrong privacy key",
-    "usmStatsUnsupportedSecLevels": "the user has other security levels",
-}
-"""What is told of who cannot be believed. Unknown engines and wrong times begin every conversation, and are no trouble."""

@@ -108,10 +108,10 @@ class Track:
         """Does this part make a report complete that is newer than the one shown?"""
         head = self.shown.head if self.shown is not None else None
         newer = head is None or report.first > head.first
-        if not newer:
+        if head is not None and report.first < head.first:
             self.missed.append(report._replace(body=b""))
-            if not report.full:
-                return False
+        if not (newer or report.full):
+            return False
         whole = self.fulls.get(report.first) or self.newer.get(report.first) or Whole(report._replace(body=b""))
         if report.parts == whole.head.parts:
             whole.bodies[report.part] = zlib.compress(report.body, 1) if whole.head.full else report.body
