@@ -27,6 +27,8 @@ CROWD = 50
 """A value that more machines have is not looked up."""
 FORMER = 0.5
 """What a value counts that the machine had, but no longer says."""
+FORMER_KEPT = 64
+"""Values of one kind that are kept of a sighting after it no longer says them; the oldest go first."""
 
 
 class Rule(NamedTuple):
@@ -101,7 +103,8 @@ class Decision(NamedTuple):
 
 @dataclass(slots=True)
 class Sighting:
-    """A device's answers for as long as they came from one machine. `said` is what they say now, `former` what they said."""
+    """A device's answers for as long as they came from one machine. `said` is what they say now, `former` what they said,
+    oldest first."""
 
     id: int
     machine: int
@@ -110,7 +113,7 @@ class Sighting:
     address: str
     last: float
     said: dict[str, tuple[str, ...]]
-    former: dict[str, set[str]] = field(default_factory=dict)
+    former: dict[str, list[str]] = field(default_factory=dict)
 
     def says(self, evidence: Evidence) -> bool:
         """Does the evidence say nothing but what is known of the sighting?"""
@@ -185,17 +188,24 @@ class Known:
             if isinstance(holders, int) or not holders:
                 del self._holders[key]
 
-    def renew(self, sighting: Sighting, evidence: Evidence) -> None:
-        """The device said this, and it is the same machine: other values of the same kind become former ones."""
+    def renew(self, sighting: Sighting, evidence: Evidence) -> list[tuple[str, str]]:
+        """The device said this, and it is the same machine: other values of the same kind become former ones. Gives the former
+        values that are no longer kept."""
         current = self._sources.get(sighting.source) is sighting
         self.remove(sighting)
+        dropped = []
         for kind, values in evidence.values.items():
-            former = sighting.former.setdefault(kind, set())
-            former.update(sighting.said.get(kind, ()))
-            former -= values
+            every = [*sighting.former.get(kind, ()), *sighting.said.get(kind, ())]
+            former = [value for value in every if value not in values]
+            dropped += [(kind, value) for value in former[:-FORMER_KEPT]]
+            if former:
+                sighting.former[kind] = former[-FORMER_KEPT:]
+            else:
+                sighting.former.pop(kind, None)
         sighting.said = {**sighting.said, **pack(evidence.values)}
         sighting.unit, sighting.address, sighting.last = evidence.unit, evidence.address, evidence.time
         self.add(sighting, current)
+        return dropped
 
     def set_apart(self, one: int, other: int) -> None:
         """A person said that these are two machines."""

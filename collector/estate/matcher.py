@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from .evidence import Evidence, Values
 from .identity import CROWD, Decision, Known, Sighting, Verdict, match, pack
@@ -14,6 +14,11 @@ from .schema import ACT, DEVICE, DOUBT, EVIDENCE, MACHINE, SIGHTING
 
 _MOST = 20_000
 """Sightings that are looked at for one piece of evidence: databases take no more parameters than some ten thousand."""
+
+
+ENDED_KEPT = 32
+"""Sightings that are kept of a device after they ended: of more the briefest go, then the oldest. Only a device that is another
+machine again and again has so many."""
 
 
 class Matcher:
@@ -37,6 +42,7 @@ class Matcher:
         known = self._refreshed(connection)
         decisions = []
         rows: list[dict[str, Any]] = []
+        ended: set[int] = set()
         for device_id, evidence in seen:
             own = known.current(evidence.source)
             if own is not None and own.says(evidence):
@@ -54,6 +60,7 @@ class Matcher:
                 continue
             if own is not None:
                 _update(connection, own.id, last_seen=own.last, ended=evidence.time)
+                ended.add(device_id)
             earlier = next((one for one in known.sightings(machine) if one.source == evidence.source), None)
             if earlier is not None:
                 known.add_current(earlier)
@@ -66,6 +73,8 @@ class Matcher:
                 rows += _said(sighting.id, evidence.values, evidence.time)
         if rows:
             connection.execute(insert(EVIDENCE), rows)
+        for device_id in ended:
+            _forget_brief(connection, known, device_id)
         return decisions
 
     def _renew(
@@ -76,7 +85,7 @@ class Matcher:
         fresh = {}
         for kind, values in evidence.values.items():
             before = frozenset(sighting.said.get(kind, ()))
-            former = sighting.former.get(kind, set())
+            former = frozenset(sighting.former.get(kind, ()))
             gone += [(kind, value) for value in before - values]
             back += [(kind, value) for value in (values - before) & former]
             fresh[kind] = values - before - former
@@ -84,7 +93,8 @@ class Matcher:
         for pairs, ended in ((gone, evidence.time), (back, None)):
             if pairs:
                 connection.execute(_END.values(ended=ended), [{"s": sighting.id, "k": kind, "v": value} for kind, value in pairs])
-        known.renew(sighting, evidence)
+        if dropped := known.renew(sighting, evidence):
+            connection.execute(_DROP, [{"s": sighting.id, "k": kind, "v": value} for kind, value in dropped])
         _update(connection, sighting.id, unit=evidence.unit, address=evidence.address, last_seen=evidence.time)
 
     def _refreshed(self, connection: Connection) -> Known:
@@ -100,7 +110,7 @@ def load(connection: Connection, near: Values | None = None) -> Known:
     """All machines as the database knows them; with `near` those that could match what is said there."""
     known = Known()
     said: dict[int, dict[str, set[str]]] = {}
-    former: dict[int, dict[str, set[str]]] = {}
+    former: dict[int, dict[str, list[tuple[float, str]]]] = {}
     evidence = select(EVIDENCE.c.sighting_id, EVIDENCE.c.kind, EVIDENCE.c.value, EVIDENCE.c.ended)
     sightings = select(SIGHTING.c.id)
     if near is not None:
@@ -108,14 +118,18 @@ def load(connection: Connection, near: Values | None = None) -> Known:
         sightings = sightings.where(SIGHTING.c.machine_id.in_(machines))
         evidence = evidence.where(EVIDENCE.c.sighting_id.in_(sightings))
     for sighting_id, kind, value, ended in connection.execute(evidence):
-        (said if ended is None else former).setdefault(sighting_id, {}).setdefault(kind, set()).add(value)
+        if ended is None:
+            said.setdefault(sighting_id, {}).setdefault(kind, set()).add(value)
+        else:
+            former.setdefault(sighting_id, {}).setdefault(kind, []).append((ended, value))
     columns = (SIGHTING.c.id, SIGHTING.c.machine_id, SIGHTING.c.unit, SIGHTING.c.address, SIGHTING.c.last_seen, SIGHTING.c.ended)
     query = select(DEVICE.c.key, DEVICE.c.last_seen.label("answered"), *columns).join_from(SIGHTING, DEVICE)
     query = query if near is None else query.where(SIGHTING.c.id.in_(sightings))
     for row in connection.execute(query.order_by(SIGHTING.c.id)):
         values = {kind: tuple(sorted(some)) for kind, some in said.get(row.id, {}).items()}
         last = row.last_seen if row.ended is not None or row.answered is None else max(row.answered, row.last_seen)
-        sighting = Sighting(row.id, row.machine_id, row.key, row.unit, row.address, last, values, former.get(row.id, {}))
+        before = {kind: [value for _, value in sorted(some)] for kind, some in former.get(row.id, {}).items()}
+        sighting = Sighting(row.id, row.machine_id, row.key, row.unit, row.address, last, values, before)
         known.add(sighting, current=row.ended is None)
     for one, other in connection.execute(
         select(ACT.c.one, ACT.c.other).where(ACT.c.undone.is_(None), ACT.c.what.in_(("apart", "split")))
@@ -134,9 +148,28 @@ def _holding(connection: Connection, values: Values) -> list[int]:
     return sorted(found)[:_MOST]
 
 
-_END = update(EVIDENCE).where(
-    EVIDENCE.c.sighting_id == bindparam("s"), EVIDENCE.c.kind == bindparam("k"), EVIDENCE.c.value == bindparam("v")
-)
+def _forget_brief(connection: Connection, known: Known, device_id: int) -> None:
+    """Keep no more than `ENDED_KEPT` ended sightings of a device; a machine that has none left was never more than that."""
+    order = (SIGHTING.c.last_seen - SIGHTING.c.first_seen).desc(), SIGHTING.c.ended.desc(), SIGHTING.c.id.desc()
+    query = select(SIGHTING.c.id, SIGHTING.c.machine_id).where(SIGHTING.c.device_id == device_id, SIGHTING.c.ended.is_not(None))
+    excess = {row.id: row.machine_id for row in connection.execute(query.order_by(*order).offset(ENDED_KEPT))}
+    if not excess:
+        return
+    for machine in set(excess.values()):
+        for sighting in known.sightings(machine):
+            if sighting.id in excess:
+                known.remove(sighting)
+    connection.execute(delete(EVIDENCE).where(EVIDENCE.c.sighting_id.in_(list(excess))))
+    connection.execute(delete(SIGHTING).where(SIGHTING.c.id.in_(list(excess))))
+    left = set(connection.scalars(select(SIGHTING.c.machine_id).where(SIGHTING.c.machine_id.in_(list(excess.values())))))
+    if empty := list(set(excess.values()) - left):
+        connection.execute(delete(DOUBT).where(or_(DOUBT.c.machine_id.in_(empty), DOUBT.c.other_id.in_(empty))))
+        connection.execute(delete(MACHINE).where(MACHINE.c.id.in_(empty)))
+
+
+_VALUE = EVIDENCE.c.sighting_id == bindparam("s"), EVIDENCE.c.kind == bindparam("k"), EVIDENCE.c.value == bindparam("v")
+_END = update(EVIDENCE).where(*_VALUE)
+_DROP = delete(EVIDENCE).where(*_VALUE)
 
 
 def _new_machine(connection: Connection, when: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -15,6 +16,12 @@ from .evidence import evidence
 from .ledger import Said, compare, flatten, place
 from .matcher import Matcher
 from .schema import DEVICE, FACT, OPEN, PLAN
+
+ENDED_KEPT = 50_000
+"""Facts that are kept of a device after they ended, the latest: years of any honest one's changes, and some megabytes of one that
+says something else each time."""
+TRIM_EVERY = 1000
+"""Facts of a device that end between two looks at how many there are."""
 
 
 class Standing(NamedTuple):
@@ -33,6 +40,7 @@ class Store:
         self._engine = engine
         self._ids: dict[str, int] = {}
         self._digests: dict[str, int] = {}
+        self._untrimmed: dict[int, int] = {}
         self._matcher = Matcher()
 
     def load(self) -> dict[str, Standing]:
@@ -138,6 +146,7 @@ class Store:
             ]
         if ended:
             connection.execute(_END, ended)
+            self._trim(connection, ended)
         if begun:
             connection.execute(insert(FACT), begun)
         complete = [{"key_id": ids[one.device.id], "when": one.when} for one in described if one.complete]
@@ -148,6 +157,18 @@ class Store:
             [(ids[one.device.id], evidence(one.device, one.facts, one.when)) for one, _ in changed if one.facts and one.complete],
         )
         return digests
+
+    def _trim(self, connection: Connection, ended: Iterable[Mapping[str, Any]]) -> None:
+        """Let no device's past grow for ever: looked at when the first fact of a device ends, and then now and then."""
+        for id_, count in Counter(one["key_id"] for one in ended).items():
+            self._untrimmed[id_] = self._untrimmed.get(id_, TRIM_EVERY) + count
+            if self._untrimmed[id_] < TRIM_EVERY:
+                continue
+            self._untrimmed[id_] = 0
+            past = FACT.c.device_id == id_, FACT.c.ended != OPEN
+            latest = select(FACT.c.ended).where(*past).order_by(FACT.c.ended.desc()).offset(ENDED_KEPT).limit(1)
+            if (until := connection.scalar(latest)) is not None:
+                connection.execute(delete(FACT).where(*past, FACT.c.ended <= until))
 
     def _known(
         self, connection: Connection, changed: Sequence[tuple[Described, Said]], ids: Mapping[str, int]

@@ -8,12 +8,14 @@ from pathlib import Path
 import peers
 import pytest
 import sqlalchemy
+from sqlalchemy import func, select
 
 from collector.errors import IdentityError, InventoryError
 from collector.estate import matcher
-from collector.estate.identity import Known, Verdict
+from collector.estate.identity import FORMER_KEPT, Known, Verdict
 from collector.estate.inventory import Inventory
 from collector.estate.machines import Machines
+from collector.estate.schema import DOUBT, EVIDENCE, FACT, MACHINE, SIGHTING
 from collector.model import Component, Device, Facts, Interface, State
 
 NOW = 1_700_000_000.0
@@ -244,3 +246,74 @@ def test_nothing_there(tmp_path: Path) -> None:
     """A database that cannot be opened is an InventoryError."""
     with pytest.raises(InventoryError):
         Machines.open(f"sqlite:///{tmp_path}")
+
+
+def other(number: int) -> Facts:
+    """A machine that nothing is known of: all it says of itself is new."""
+    return Facts(
+        kind="workstation", model=f"M{number}", serial=f"SERIAL{number}X", name=f"host-{number}",
+        uuid=f"0123456789abcdef{number:016x}",
+        interfaces=(Interface(1, "eth0", type=6, mac=(0x001B21000000 + number).to_bytes(6, "big").hex(":")),),
+    )  # fmt: skip
+
+
+def counts(database_url: str) -> dict[str, int]:
+    """Rows of each table that identity and the ledger write."""
+    engine = sqlalchemy.create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        tables = (MACHINE, SIGHTING, EVIDENCE, DOUBT, FACT)
+        found = {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
+    engine.dispose()
+    return found
+
+
+def test_a_device_that_is_another_machine_each_time_fills_nothing(
+    inventory: Inventory, machines: Machines, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept of it is bounded, in the database and in memory; who was there for long, and what people said, stays."""
+    monkeypatch.setattr("collector.estate.matcher.ENDED_KEPT", 5)
+    monkeypatch.setattr("collector.estate.store.ENDED_KEPT", 200)
+    monkeypatch.setattr("collector.estate.store.TRIM_EVERY", 20)
+    read(inventory, OLD, FACTS, NOW)
+    read(inventory, OLD, replace(FACTS, name="ketoan-02"), NOW + 30 * DAY)
+    first = machines.find("old")
+    bounds: list[dict[str, int]] = []
+    for number in range(120):
+        inventory.described(OLD, other(number), NOW + 31 * DAY + number * 60)
+        if number % 8 == 7:
+            assert inventory.flush()
+            bounds.append(counts(database_url))
+    assert bounds[-1]["machine"] == bounds[-1]["sighting"] == 6
+    assert bounds[-1]["evidence"] <= 6 * 8
+    assert bounds[-1]["fact"] <= 200 + 20 + 20
+    assert bounds[-1]["doubt"] <= 6
+    assert bounds[8:] == [pytest.approx(bounds[-1], abs=40)] * len(bounds[8:])
+    assert [one.device for one in machines.describe(first).sightings] == ["old"]
+    kept = inventory._writer._store._matcher._known
+    assert kept is not None
+    assert snapshot(kept) == memory(database_url)
+    assert len(kept) == 6
+    assert len(kept._holders) <= 6 * 8
+    read(inventory, NEW, FACTS, NOW + 40 * DAY)
+    assert machines.find("new") == first
+
+
+def test_what_a_machine_said_before_is_bounded(inventory: Inventory, machines: Machines, database_url: str) -> None:
+    """A machine with other network cards at each reading: of the former addresses the latest are kept, and one that comes back
+    is known."""
+    cards = [(Interface(1, "eth0", type=6, mac=f"00:1b:21:05:{n // 256:02x}:{n % 256:02x}"),) for n in range(1, 101)]
+    for number, own in enumerate(cards):
+        inventory.described(OLD, replace(FACTS, interfaces=own), NOW + number * DAY)
+        if number % 8 == 7:  # no more are held back of one device
+            assert inventory.flush()
+    assert inventory.flush()
+    inventory.described(OLD, replace(FACTS, interfaces=cards[90]), NOW + 200 * DAY)
+    inventory.described(OLD, replace(FACTS, interfaces=cards[0]), NOW + 201 * DAY)
+    assert inventory.flush()
+    held = [one for one in machines.describe(machines.find("old")).evidence if one.kind == "mac"]
+    assert len(held) == FORMER_KEPT + 1
+    assert [one.value for one in held if one.ended is None] == ["001b21050001"]
+    assert {one.value for one in held} >= {f"001b210500{n:02x}" for n in range(38, 101)}
+    kept = inventory._writer._store._matcher._known
+    assert kept is not None
+    assert snapshot(kept) == memory(database_url)
