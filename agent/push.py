@@ -105,6 +105,8 @@ class Push:
         if before is not None:
             self._acknowledged_at, self._day, self._octets, self._octets_before = map(int, before.groups())
         self._sure = False
+        self.refused = False
+        """Does the collector refuse what it is sent?"""
         self._silent_since: float | None = None
         self._receiver = b""
         self._ending = False
@@ -305,6 +307,7 @@ class Push:
             return
         except SnmpError as error:
             self._tell("collector", f"{self._place} refuses our reports: {error}")
+            self.refused = True
             self._silent_since = self._silent_since or now
             self._quieten()
             self._send_at = now + REFUSED
@@ -329,6 +332,7 @@ class Push:
         self._acknowledged(sequence)
         self._acknowledged_at = int(self._wall())
         self._sure = True
+        self.refused = False
         self._heard = now
         silent, self._silent_since = self._silent_since, None
         if self._receiver not in (b"", self._session.receiver):

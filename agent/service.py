@@ -140,7 +140,7 @@ class Service:
         self._enrolled = _stamp(settings.state)
         self._enrolment = _enrolment(settings.state)
         self._errands = Errands(self._listed(), say)
-        self._ending = self._again = False
+        self._ending = self._again = self._refused = False
         self._noted = 0.0
         self._lifeline: lifeline.Lifeline | None = None
         self._probation = _probation()
@@ -284,11 +284,19 @@ class Service:
     def _tick(self, now: float) -> None:
         """What is done beside answering."""
         self._machine.look()
+        self._ask_why(now)
         self._errands.tick(now)
         self._note(now)
         self._prove(now)
         if _stamp(self._settings.state) != self._enrolled:
             self._ending = self._again = True
+
+    def _ask_why(self, now: float) -> None:
+        """A collector that begins to refuse reports has other keys for us, or none: the next check-in tells."""
+        refused = any(push.refused for push in self._pushes)
+        if refused and not self._refused:
+            self._errands.hasten("check-in", now)
+        self._refused = refused
 
     def _note(self, now: float) -> None:
         """For `haidang-agent status`: how reports fare."""

@@ -54,7 +54,6 @@ class Reporters:
     def settle(self, settings: Settings) -> None:
         """Take (new) settings."""
         self._settings = settings
-        self._found = None
         self.look()
 
     def changed(self) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from ssl import SSLError
+from ssl import PROTOCOL_TLS_SERVER, SSLContext, SSLError
 
 import uvicorn
 from starlette.applications import Starlette
@@ -26,6 +27,8 @@ from .health import Health
 from .page import gzip_of, text_of
 from .prometheus import Pages
 from .text import CONTENT_TYPE
+
+log = logging.getLogger(__name__)
 
 _HEADERS = {"Vary": "Accept-Encoding", "X-Content-Type-Options": "nosniff"}
 _GZIP = {**_HEADERS, "Content-Encoding": "gzip"}
@@ -224,6 +227,18 @@ class Server:
         self._users = users
         if self._guard is not None:
             self._guard.admit(users)
+
+    def renew(self) -> None:
+        """Show new connections the certificate as its files hold it now; one that cannot be used is refused, in the log."""
+        loaded = self._server.config.ssl if self._server is not None else None
+        if loaded is None or self._certificate is None:
+            return
+        try:
+            for context in (SSLContext(PROTOCOL_TLS_SERVER), loaded):  # half of one that does not fit would stay in the first
+                context.load_cert_chain(self._certificate, self._key, "-")
+        except (OSError, SSLError) as error:
+            told = "certificate refused file=%s key=%s reason=%r kept='the one before'"
+            log.error(told, self._certificate, self._key, str(error))
 
     async def start(self) -> None:
         """Listen. Raises ListenError."""

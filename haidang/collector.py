@@ -116,6 +116,7 @@ class Running:
     ) -> None:
         """Without `agents` none are received."""
         self.path = path
+        self._started = _fixed(found)
         self.written = found
         """The settings as the operator wrote them; `settings` are those with the devices that were accepted."""
         self.accepted = candidates.accepted()
@@ -218,6 +219,9 @@ class Running:
             self.reporters.settle(self.settings)
         if self.server is not None:
             self.server.admit(new.web.users)
+            self.server.renew()
+        if (fixed := sorted(key for key, value in _fixed(new).items() if value != self._started[key])):
+            log.warning("settings need a restart keys=%r", ", ".join(fixed))
         log.info("settings read again units=%d devices=%d", len(new.units), len(new.devices))
 
     def _accept(self, accepted: list[settings.Device]) -> None:
@@ -249,6 +253,21 @@ class Running:
             self.service.stop()
         if self.server is not None:
             await self.server.stop()
+
+
+def _fixed(found: Settings) -> Mapping[str, Any]:
+    """What is taken at the start only."""
+    web, agents, secret = found.web, found.agents, found.agents.key
+    return {
+        "collector.database": found.collector.database.reveal(),
+        "collector.state_directory": found.collector.state_directory,
+        "web.listen": web.listen,
+        "web.tls_certificate": web.tls_certificate,
+        "web.tls_key": web.tls_key,
+        "agents.listen": agents.listen,
+        "agents.key": secret.reveal() if secret is not None else None,
+        "remote_write": found.remote_write,
+    }
 
 
 def _estate(found: Settings) -> tuple[list[Unit], list[Device]]:

@@ -176,13 +176,17 @@ def test_a_dead_line_is_not_dead_devices(estate: Estate) -> None:
 
 
 def test_reading_again_stopping_and_starting(estate: Estate) -> None:
-    """SIGHUP takes a new device and loses nothing; SIGTERM ends within 5 s; a new start knows devices and plans."""
+    """SIGHUP takes a new device, names what needs a restart, loses nothing; SIGTERM ends within 5 s; a new start knows plans."""
     new = '[[device]]\nid = "closed"\naddress = "127.0.0.1:1"\nunit = "may-nay"\ncredential = "agent"\n'
     before = estate.settings.read_text()
     estate.settings.write_text(before + "\nnonsense = 1\n")
     estate.collector.send_signal(signal.SIGHUP)
     peers.wait_until(lambda: "settings refused" in estate.log(), "wrong settings are refused")
     assert estate.health()["up"] == 31, "and the ones before stay"
+    estate.settings.write_text(before + '[agents]\nlisten = "127.0.0.1:1"\n')
+    estate.collector.send_signal(signal.SIGHUP)
+    needed = "settings need a restart keys='agents.listen'"
+    peers.wait_until(lambda: needed in estate.log(), "what is taken at the start only is named")
     estate.settings.write_text(before + new)
     estate.collector.send_signal(signal.SIGHUP)
     peers.wait_until(lambda: estate.states().get("closed") == "silent", "the new device is asked", 8 * INTERVAL)

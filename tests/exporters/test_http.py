@@ -290,6 +290,37 @@ def test_pages_over_tls(identity: tuple[Path, Path]) -> None:
     asyncio.run(run())
 
 
+def test_a_certificate_is_renewed_without_a_restart(
+    identity: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A certificate that was replaced is shown to new connections when settings are read again; one that does not fit its key is
+    named in the log, and the one before stays."""
+    certificate, key = identity
+
+    async def shown(port: int) -> str:
+        pem = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port))
+        return ssl.PEM_cert_to_DER_cert(pem).hex()
+
+    async def run() -> None:
+        pages = polled()
+        server = Server(pages, Health(), port=0, certificate=certificate, key=key)
+        await server.start()
+        port = int(server.url.rstrip("/").rpartition(":")[2])
+        first = await shown(port)
+        own = key.read_bytes()
+        certificates.make(tmp_path)
+        fresh = key.read_bytes()
+        key.write_bytes(own)
+        server.renew()
+        assert await shown(port) == first and "certificate refused" in caplog.text
+        key.write_bytes(fresh)
+        server.renew()
+        assert await shown(port) != first
+        await server.stop()
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("broken", ["missing", "not PEM", "another key", "encrypted"])
 def test_a_certificate_that_cannot_be_used_is_named(identity: tuple[Path, Path], broken: str) -> None:
     """One error that names the files; nothing listens afterwards, and no terminal is asked for a password."""
