@@ -13,6 +13,8 @@ from .message import Pdu, VarBind
 from .oid import OID
 from .security import Community
 
+_ANYTHING = Request(message.GET_NEXT, message.encode_names([OID((1, 3, 6, 1, 2, 1, 1))]))
+
 
 async def ask(client: Client, target: Target, request: Request) -> Pdu:
     """One request and its answer, whatever its error-status; raises SnmpError."""
@@ -42,13 +44,16 @@ async def get(client: Client, target: Target, names: Sequence[OID]) -> list[VarB
 
 
 async def get_next(client: Client, target: Target, names: Sequence[OID]) -> list[VarBind]:
-    """The objects that follow those named, in order; END_OF_MIB_VIEW after the last one; raises SnmpError."""
+    """The objects that follow those named, in order; END_OF_MIB_VIEW after the last one; raises SnmpError.
+
+    One that the device cannot tell costs itself alone: in its place stands the name that was asked, with NULL.
+    """
     return await _split(client, target, message.GET_NEXT, names)
 
 
 async def _split(client: Client, target: Target, kind: int, names: Sequence[OID]) -> list[VarBind]:
     missing = ber.NO_SUCH_OBJECT if kind == message.GET else ber.END_OF_MIB_VIEW
-    answers = [VarBind(name, missing, None) for name in names]
+    answers = {i: VarBind(name, missing, None) for i, name in enumerate(names)}
     left = list(range(len(names)))
     omitted: set[int] = set()
     most = target.names
@@ -58,10 +63,14 @@ async def _split(client: Client, target: Target, kind: int, names: Sequence[OID]
         try:
             pdu = await ask(client, target, Request(kind, message.encode_names(asked)))
         except (Timeout, DecodeError):
-            if len(some) == 1:
+            if len(some) > 1 and await _answers(client, target, Request(kind, message.encode_names(asked[:1]))):
+                target.names = len(some) // 2  # it was the number of names
+                continue
+            # the first alone fails: an object that breaks the agent, or is there no agent any more?
+            if kind == message.GET or len(names) == 1 or not await _answers(client, target, _ANYTHING):
                 raise
-            await ask(client, target, Request(kind, message.encode_names(asked[:1])))  # is it the number of names?
-            target.names = len(some) // 2
+            answers[some[0]] = VarBind(asked[0], ber.NULL, None)
+            left.remove(some[0])
             continue
         status, index = pdu.error_status, pdu.error_index
         done: set[int] = set()
@@ -78,19 +87,26 @@ async def _split(client: Client, target: Target, kind: int, names: Sequence[OID]
         elif status in (message.NO_SUCH_NAME, message.GEN_ERR) and 1 <= index <= len(some):
             # v1 refuses the whole request for one object (RFC 1157 4.1.2), and so do some agents' genErr: ask without it
             done.add(some[index - 1])
-        elif status not in (message.NO_SUCH_NAME, message.GEN_ERR) and (
-            # among several values one that alone is too big is as good as missing, but no end of what there is
-            status != message.TOO_BIG or (len(some) == 1 and (len(names) == 1 or kind == message.GET_NEXT))
-        ):
-            raise StatusError(status, index)
+        elif status not in (message.NO_SUCH_NAME, message.GEN_ERR) and (status != message.TOO_BIG or len(names) == 1):
+            raise StatusError(status, index)  # among several values one that alone is too big is as good as missing
         if not done:
             if len(some) > 1:
                 most = len(some) // 2
                 continue
             done.add(some[0])
             most = target.names
+        if kind == message.GET_NEXT and status in (message.GEN_ERR, message.TOO_BIG):
+            answers.update((i, VarBind(names[i], ber.NULL, None)) for i in done)
         left = [i for i in left if i not in done]
-    return answers
+    return list(answers.values())
+
+
+async def _answers(client: Client, target: Target, request: Request) -> bool:
+    try:
+        await ask(client, target, request)
+    except (Timeout, DecodeError):
+        return False
+    return True
 
 
 def _belonging(kind: int, names: Sequence[OID], found: Sequence[VarBind]) -> dict[int, VarBind]:
@@ -148,6 +164,8 @@ async def walk(client: Client, target: Target, root: OID, *, max_repetitions: in
         for binding in found:
             if binding.tag == ber.END_OF_MIB_VIEW or not root.covers(binding.oid):
                 return
+            if binding.oid == cursor and binding.tag == ber.NULL:
+                raise WalkError(f"{target.address} cannot tell what follows {cursor}")
             if binding.oid <= cursor:
                 raise WalkError(f"{target.address} answered {binding.oid} after {cursor}: its objects are out of order")
             cursor = binding.oid

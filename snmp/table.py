@@ -204,14 +204,10 @@ async def confirm(client: Client, target: Target, rows: Rows, missed: Collection
         some = slice(None) if alike not in tried else slice(-2, None)
         tried.add(alike)
         expected.update((before, (name, after)) for before, after in pairwise(chain[some]) if before is not None)
-    asked = list(expected)
     try:
-        found = await get_next(client, target, asked)
-    except (StatusError, DecodeError, Timeout):
-        try:
-            found = [binding for name in asked for binding in await get_next(client, target, [name])]
-        except (StatusError, DecodeError):
-            return False
+        found = await get_next(client, target, list(expected))
+    except (StatusError, DecodeError):
+        return False
     return all(
         binding.oid == after if after is not None else not name.covers(binding.oid) or binding.tag in ber.EXCEPTIONS
         for (name, after), binding in zip(expected.values(), found, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import pytest
+from crooked import GARBAGE, SILENCE, Asked, crooked
 from devices import DESCR, NAME, UPTIME, Answer, Device, listening, question, reply, responder, silent, system, text
 from virtual import run
 
@@ -106,15 +107,23 @@ def test_one_object_among_others_that_is_too_big_is_missing() -> None:
     assert [binding.value for binding in found] == [b"xxxxx", None, b"xxxxx", b"xxxxx"]
 
 
-def test_an_object_that_is_too_big_is_no_end() -> None:
-    """What follows a name is there though no message holds it: that is an error, never the end of what there is."""
-    tree = Tree.of((OID((*ROOT, i)), ber.OCTET_STRING, b"x" * (2000 if i == 2 else 5)) for i in range(1, 5))
+@pytest.mark.parametrize("how", [SILENCE, GARBAGE, message.GEN_ERR, message.TOO_BIG])
+def test_a_successor_that_breaks_the_agent_is_not_the_end(how: int) -> None:
+    """It comes as the name asked, with NULL; its neighbours are told, and a walk says where it ended."""
+    bad = OID((*ROOT, 3))
 
-    async def work(client: Client, _: Device, target: Target) -> list[VarBind]:
-        return await session.get_next(client, target, [OID((*ROOT, i)) for i in range(4)])
+    def crook(_: Asked, found: list[VarBind]) -> list[VarBind] | int:
+        return how if any(binding.oid == bad for binding in found) else found
 
-    with pytest.raises(StatusError, match="tooBig"):
-        with_device(lambda: responder(tree, max_size=484).answer, work, made=True)
+    async def work(client: Client, _: Device, target: Target) -> None:
+        names = [OID((*ROOT, i)) for i in range(4)]
+        found = await session.get_next(client, target, names)
+        assert [binding.oid for binding in found] == [OID((*ROOT, 1)), OID((*ROOT, 2)), OID((*ROOT, 2)), OID((*ROOT, 4))]
+        assert (found[2].tag, found[2].value) == (ber.NULL, None)
+        with pytest.raises(SnmpError):
+            await walked(client, _, target)
+
+    with_device(lambda: crooked(responder(many(4)).answer, crook), work, made=True)
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
