@@ -287,7 +287,9 @@ class Client:
             self.counters.unexpected += 1
             pending.note = target.security.mismatch
             return
-        if pending.tries == 1:
+        if type(answer) is not Pdu and pending.rediscoveries:
+            pass  # perhaps a copy of the Report before: nobody knows which message it answers (Karn's algorithm)
+        elif pending.tries == 1:
             target.measured(now - pending.sent)
         else:
             target.unmeasured()

@@ -278,6 +278,11 @@ class Plan:
                 bindings += [binding for i, binding in enumerate(some) if i not in question.sentinels]
         return arrange(bindings, columns(self.profile))
 
+    def contradicts(self, bindings: Sequence[VarBind]) -> bool:
+        """Were these objects otherwise when the device was learnt?"""
+        known = {one.oid: one for one in message.decode_varbinds(zlib.decompress(self._inventory))}
+        return any(known.get(one.oid, one) != one for one in bindings)
+
     # -- across a restart
 
     def dump(self, when: float, of: str = "") -> bytes:

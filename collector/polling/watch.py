@@ -165,10 +165,13 @@ class Asking:
             if reading.duration is None:
                 return self._unheard(watch, reading, done)
             watch.target.retries = watch.tries - 1
+            said = _bindings(reading)
+            if watch.plan is not None and watch.plan.contradicts(said):
+                watch.plan = None  # another device stands there now
             if watch.plan is not None and self.client.loop.time() < watch.relearn:
                 self._poll(watch, watch.plan, done, greeted=True)
             else:
-                self._task(self.learners, watch, done, lambda: self._learn(watch, done, _bindings(reading)))
+                self._task(self.learners, watch, done, lambda: self._learn(watch, done, said))
             return None
 
         self._ask(watch, _GREET, done, then)

@@ -292,6 +292,27 @@ def test_a_restart_in_the_middle_of_learning_is_noticed(after: int) -> None:
     run(work)
 
 
+def test_a_device_that_was_exchanged_is_learnt_again() -> None:
+    """After a silence another device answers, up for longer and with as many ports: they have its names at once."""
+
+    async def work() -> None:
+        switch = Switch(many(8))
+        async with desk(switch) as own:
+            watch = own.watch(switch)
+            assert right(await own.turn(watch), switch)
+            switch.peer.answer = lambda data, source: None
+            await own.turn(watch)
+            switch.peer.answer = switch.answer
+            ticked(switch)
+            switch.rows |= {IFX + (1, i): (ber.OCTET_STRING, b"new%d" % i) for i in range(1, 9)}
+            switch.rows[OID.parse("1.3.6.1.2.1.1.1.0")] = (ber.OCTET_STRING, b"Another switch")
+            result = await own.turn(watch)
+            assert right(result, switch)
+            assert any("new8" in str(key) for key in series(result.block))
+
+    run(work)
+
+
 def test_ports_replaced_under_the_same_numbers_are_noticed() -> None:
     """ifTableLastChange says that a module was exchanged: names are read again at once."""
 

@@ -414,8 +414,10 @@ def test_copies_of_a_report_change_nothing() -> None:
 
         async with listening(answer) as device:
             target = Target(device.host, device.port, SEALED)
+            device.delay = 1.0
             assert await name_of(client, target) == b"lighthouse"
             assert device.requests() == 2
+            assert target.srtt == pytest.approx(1.0, abs=0.05), "no copy was measured"
         client.close()
 
     run(whole)
