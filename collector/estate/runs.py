@@ -22,11 +22,15 @@ STALE = 86400.0
 
 
 class Run(NamedTuple):
-    """How a unit's last run stands. Times are Unix seconds; `ended` None: it is under way, or was stopped."""
+    """How a unit's last run stands. Times are Unix seconds; `ended` None: it is under way, or was stopped.
+
+    `vain`: addresses not done with, as numbers, and how many questions each has left unanswered.
+    """
 
     started: float
     ended: float | None
     done: Spans
+    vain: Mapping[int, int]
 
 
 class Runs:
@@ -45,29 +49,30 @@ class Runs:
                     f"discovery of unit {unit} is under way already, by {row.runner}; wait for it, or stop it first"
                 )
             if row is not None and row.ended is None and row.started > when - STALE and not afresh:
-                run = Run(row.started, None, Spans.load(row.done))
+                run = Run(row.started, None, *_load(row.done))
             else:
-                run = Run(when, None, Spans())
-            values = {"started": run.started, "alive": when, "ended": None, "runner": self._runner, "done": run.done.dump()}
+                run = Run(when, None, Spans(), {})
+            done = _dump(run.done, run.vain)
+            values = {"started": run.started, "alive": when, "ended": None, "runner": self._runner, "done": done}
             if row is None:
                 connection.execute(insert(DISCOVERY), {"unit": unit, **values})
             else:
                 connection.execute(update(DISCOVERY).where(DISCOVERY.c.unit == unit).values(values))
             return run
 
-    def save(self, unit: str, done: Spans, when: float) -> None:
+    def save(self, unit: str, done: Spans, vain: Mapping[int, int], when: float) -> None:
         """The run is under way, and came so far."""
-        self._write(unit, {"done": done.dump(), "alive": when})
+        self._write(unit, {"done": _dump(done, vain), "alive": when})
 
-    def end(self, unit: str, done: Spans, when: float, complete: bool) -> None:
+    def end(self, unit: str, done: Spans, vain: Mapping[int, int], when: float, complete: bool) -> None:
         """The run has ended, or (not `complete`) was stopped."""
-        self._write(unit, {"done": done.dump(), "alive": when, "ended": when if complete else None, "runner": ""})
+        self._write(unit, {"done": _dump(done, vain), "alive": when, "ended": when if complete else None, "runner": ""})
 
     def all(self) -> Mapping[str, Run]:
         """The last run of each unit."""
         with reading(self._engine) as connection:
             rows = connection.execute(select(DISCOVERY))
-            return {row.unit: Run(row.started, row.ended, Spans.load(row.done)) for row in rows}
+            return {row.unit: Run(row.started, row.ended, *_load(row.done)) for row in rows}
 
     def _write(self, unit: str, values: Mapping[str, object]) -> None:
         with changing(self._engine) as connection:
@@ -86,3 +91,18 @@ class Runs:
         except (PermissionError, ValueError):
             pass
         return True
+
+
+def _dump(done: Spans, vain: Mapping[int, int]) -> str:
+    """The addresses done with, then those with one question in vain, with two, and so on, divided by semicolons."""
+    levels = [Spans() for _ in range(max(vain.values(), default=0))]
+    for number, count in vain.items():
+        if count:
+            levels[count - 1].add(number)
+    return ";".join(level.dump() for level in (done, *levels))
+
+
+def _load(text: str) -> tuple[Spans, dict[int, int]]:
+    done, *levels = map(Spans.load, text.split(";"))
+    spans = ((count, span) for count, level in enumerate(levels, 1) for span in level)
+    return done, {number: count for count, (first, last) in spans for number in range(first, last + 1)}

@@ -66,6 +66,8 @@ class Case:
     """What it said, when that was no."""
     end: End | None = None
     opened_by: Opener | None = None
+    vain: int = 0
+    """Questions it has left unanswered, in a part of the run before this one, too; 0 once it has answered any."""
     _round: int = 0
     _steps: list[Step] = field(default_factory=list)
     _refused: set[int] = field(default_factory=set)
@@ -74,6 +76,8 @@ class Case:
         self._steps = self._all()
         if not self.openers:
             self.end = End.WITHHELD
+        for _ in range(self.vain):  # without an answer the questions come in the order they came in before
+            self.next()
 
     def next(self) -> Step | None:
         """What it is asked now; None when there is nothing more to ask, and `end` says how it ended."""
@@ -97,6 +101,7 @@ class Case:
     def answered(self, step: Step, outcome: Outcome, said: str = "", engine: bytes = b"") -> None:
         """Take what came of a step; PARTIAL is an answer, too."""
         self.engine = engine or self.engine
+        self.vain = self.vain + 1 if outcome is Outcome.TIMEOUT and not (self.engine or self.note or self._refused) else 0
         if outcome is Outcome.UNREACHABLE:
             self.end = End.CLOSED
             self.note = said

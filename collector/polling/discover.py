@@ -86,6 +86,7 @@ class Search:
         self._slot = 0.0
         self._window = max(BATCH, int(UNDER_WAY * unit.timeout / self._pause))
         self._done = Spans()
+        self._vain: dict[int, int] = {}
         self._first: dict[str, Opener] = {}
         self._hints: deque[Hint] = deque()
         self._unsure: list[Hint] = []
@@ -105,7 +106,7 @@ class Search:
         """Search until all is asked, or `stop`; raises CollectorError."""
         unit = self._discovery.unit
         begun = await asyncio.to_thread(self._candidates.runs.begin, unit, time.time(), afresh)
-        self._done = begun.done
+        self._done, self._vain = begun.done, dict(begun.vain)
         saver = asyncio.create_task(self._save_now_and_then())
         try:
             await self._prepare()
@@ -116,8 +117,7 @@ class Search:
             for task in (*self._tasks, saver):
                 task.cancel()
             await asyncio.gather(*self._tasks, saver, return_exceptions=True)
-            end = (unit, self._done, time.time(), self.tally.complete)
-            await asyncio.to_thread(self._candidates.runs.end, *end)
+            await asyncio.to_thread(self._candidates.runs.end, unit, *self._progress(), self.tally.complete)
         return self.tally
 
     def stop(self) -> None:
@@ -128,7 +128,8 @@ class Search:
     def questions_left(self) -> int:
         """How many questions will still be asked, as far as can be told."""
         waiting = max(self.tally.total - self.tally.begun, 0)
-        return waiting * self._each() + sum(case.left() for case in self._cases.values())
+        under_way = sum(case.left() for case in self._cases.values())
+        return max(waiting * self._each() - sum(self._vain.values()), 0) + under_way
 
     def seconds_left(self) -> float:
         """How long it will still take, as far as can be told."""
@@ -205,7 +206,7 @@ class Search:
             first = self._first.get(address)
             openers = sorted(self._openers, key=lambda one: one is not first)
             allowed, withheld = permitted(openers, seen.get(address, ()), self._discovery.max_credentials)
-            case = self._cases[number] = Case(address, how, allowed, withheld)
+            case = self._cases[number] = Case(address, how, allowed, withheld, vain=self._vain.pop(number, 0))
             self._ready.append(case)
         self.tally.begun += len(some)
         self.tally.total = max(self.tally.total, self.tally.begun)
@@ -351,11 +352,16 @@ class Search:
             self._failure = error
         self._changed.set()
 
+    def _progress(self) -> tuple[Spans, dict[int, int], float]:
+        """The addresses done with, the questions that others have left unanswered, and the time of it."""
+        under_way = {number: case.vain for number, case in self._cases.items() if case.vain}
+        return Spans(self._done), {**self._vain, **under_way}, time.time()
+
     async def _save_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(SAVE_EVERY)
             try:
-                await asyncio.to_thread(self._candidates.runs.save, self._unit.id, Spans(self._done), time.time())
+                await asyncio.to_thread(self._candidates.runs.save, self._unit.id, *self._progress())
             except Exception as error:
                 log.warning("discovery's progress not kept unit=%s reason=%r", self._unit.id, str(error))
 

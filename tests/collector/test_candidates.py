@@ -330,21 +330,21 @@ def test_runs(candidates: Candidates) -> None:
     """A run that was stopped goes on; after its end, a day or `afresh` another begins; one under way elsewhere is refused."""
     runs, done = candidates.runs, Spans([parse("10.0.0.1-10.0.0.9")])
     assert runs.begin("office", NOW).done.dump() == ""
-    runs.save("office", done, NOW + 5)
-    runs.end("office", done, NOW + 6, complete=False)
+    runs.save("office", done, {1: 2, 2: 2, 9: 1}, NOW + 5)
+    runs.end("office", done, {1: 2, 2: 2, 9: 1}, NOW + 6, complete=False)
     resumed = runs.begin("office", NOW + 600)
-    assert (resumed.started, list(resumed.done)) == (NOW, list(done))
+    assert (resumed.started, list(resumed.done), resumed.vain) == (NOW, list(done), {1: 2, 2: 2, 9: 1})
     assert runs.begin("office", NOW + 700, afresh=True).started == NOW + 700
-    runs.end("office", done, NOW + 800, complete=False)
+    runs.end("office", done, {1: 2, 2: 2, 9: 1}, NOW + 800, complete=False)
     assert runs.begin("office", NOW + 700 + STALE).started == NOW + 700 + STALE
-    runs.end("office", done, NOW + STALE + 900, complete=True)
+    runs.end("office", done, {1: 2, 2: 2, 9: 1}, NOW + STALE + 900, complete=True)
     assert runs.all()["office"].ended == NOW + STALE + 900
     later = NOW + STALE + 1000
     assert list(runs.begin("office", later).done) == []
     own, runs._runner = runs._runner, "process 1 on elsewhere"
     with pytest.raises(DiscoveryError, match="discovery of unit office is under way already, by process"):
         runs.begin("office", later + LATE - 1)
-    runs.save("office", done, later + 10)
+    runs.save("office", done, {}, later + 10)
     assert list(runs.all()["office"].done) == []  # another's run is left alone
     assert runs.begin("office", later + LATE + 1).started == later
     runs._runner = own

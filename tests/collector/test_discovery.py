@@ -182,7 +182,7 @@ def test_a_search_that_was_stopped_goes_on(ground: Ground, tmp_path: Path) -> No
         slow = read(tmp_path, place.port, 'at = "02:30"')
         slow = replace(slow, units={"office": replace(slow.units["office"], timeout=20.0)})
         candidates.runs.begin("office", NOW)
-        candidates.runs.end("office", candidates.runs.all()["office"].done, NOW, False)
+        candidates.runs.end("office", candidates.runs.all()["office"].done, {}, NOW, False)
         found.start(slow, [])
         await until(lambda: place.asked)
         began = asyncio.get_running_loop().time()
