@@ -21,7 +21,7 @@ from .evidence import Evidence, gather, name
 from .identity import Known, Sighting, Verdict, match, pack
 from .ledger import clean
 from .recognition import STRANGER, Likeness, dump, recognise, said_alike, undump
-from .schema import AGENT, CANDIDATE, DEVICE, SIGHTING
+from .schema import AGENT, CANDIDATE, DEVICE
 
 log = logging.getLogger(__name__)
 
@@ -153,22 +153,26 @@ def _recognise(connection: Connection, evidence: Evidence) -> Likeness:
     if not evidence.telling:
         return STRANGER
     like = recognise(connection, evidence)
-    return like if like.verdict is Verdict.SAME else _unheard(connection, evidence) or like
+    for revoked in (False, True):
+        if like.verdict is not Verdict.SAME:
+            like = max(like, _asking(connection, evidence, revoked), key=lambda one: (one.verdict is Verdict.SAME, one.points))
+    return like
 
 
-def _unheard(connection: Connection, evidence: Evidence) -> Likeness | None:
-    """The agent that this machine is, of those none of whose reports came in: only what they said here is known of them."""
+def _asking(connection: Connection, evidence: Evidence, revoked: bool) -> Likeness:
+    """The agent that this machine is by what agents said here: their reports may not have come yet, or tell less."""
     known = Known()
-    described = select(DEVICE.c.key).join_from(SIGHTING, DEVICE)
+    machines: dict[str, int] = {}
     columns = (AGENT.c.id, AGENT.c.key, AGENT.c.unit, AGENT.c.address, AGENT.c.seen, AGENT.c.evidence)
-    unheard = (AGENT.c.revoked.is_(None), AGENT.c.key.not_in(described), said_alike(AGENT.c.evidence, evidence.values))
-    for row in connection.execute(select(*columns).where(*unheard)):
-        known.add(Sighting(row.id, row.id, row.key, row.unit, row.address, row.seen, pack(undump(row.evidence))))
+    alike = said_alike(AGENT.c.evidence, evidence.values), AGENT.c.revoked.is_not(None) == revoked
+    for row in connection.execute(select(*columns).where(*alike).order_by(AGENT.c.id)):
+        machine = machines.setdefault(row.key, row.id)
+        known.add(Sighting(row.id, machine, row.key, row.unit, row.address, row.seen, pack(undump(row.evidence))))
     decision = match(evidence, known)
-    if decision.verdict is not Verdict.SAME or decision.machine is None:
-        return None
-    (found,) = known.sightings(decision.machine)
-    return Likeness(Verdict.SAME, device=found.source, address=found.address, points=decision.points)
+    found = [key for key, machine in machines.items() if machine == decision.machine]
+    if decision.verdict is Verdict.NEW or not found:
+        return STRANGER
+    return Likeness(decision.verdict, device=found[0], points=decision.points)
 
 
 def _before(connection: Connection, like: Likeness, origin: Agent | None) -> Agent | None:

@@ -227,6 +227,19 @@ def test_a_classroom_set_up_from_one_image_finds_its_records(agents: Agents, dat
     assert agents.copied(master.agent, said(OTHER), NOW + DAY).agent.key == before.agent.key
 
 
+def test_a_twin_makes_a_machine_doubtful_until_it_is_revoked(agents: Agents) -> None:
+    """While two agents say the same of themselves a third one is neither of them, and its remark says so; when one of them is
+    revoked, the machine that enrols again is the other."""
+    first = enrolled(agents)
+    agents.asked(first.agent, first.secrets.user, said(), NOW + 5)
+    twin = enrolled(agents, PC, NOW + 60)
+    third = enrolled(agents, PC, NOW + 2 * DAY)
+    assert third.agent.key not in (first.agent.key, twin.agent.key)
+    assert third.agent.note.startswith("perhaps the machine of device ketoan-01")
+    agents.revoke([twin.agent, third.agent], "An", NOW + 2 * DAY)
+    assert enrolled(agents, PC, NOW + 3 * DAY).agent.key == "ketoan-01"
+
+
 def test_a_machine_whose_reports_never_came_is_known_again(agents: Agents) -> None:
     """A machine that enrols twice before its first report came in is one device, not two."""
     first = enrolled(agents)
