@@ -40,6 +40,7 @@ PACKAGES = {
     "snmpinform": "snmp",
     "prometheus": "prometheus",
     "promtool": "prometheus",
+    "victoria-metrics": "victoria-metrics",
     "prometheus-snmp-exporter": "prometheus-snmp-exporter",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
@@ -447,6 +448,21 @@ def prometheus(config: str, files: Mapping[str, str] | None = None, *options: st
             lambda: answers_http(f"http://127.0.0.1:{port}/-/ready"),
         ) as process:
             yield Prometheus(f"http://127.0.0.1:{port}", process.pid, Path(directory))
+
+
+@contextmanager
+def victoria_metrics() -> Iterator[Prometheus]:
+    """Debian's VictoriaMetrics, empty; it answers the part of Prometheus' API that is used here."""
+    path = require("victoria-metrics")
+    port = free_port("tcp")
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        running(
+            [path, f"-storageDataPath={directory}/data", f"-httpListenAddr=127.0.0.1:{port}", "-loggerLevel=ERROR"],
+            lambda: answers_http(f"http://127.0.0.1:{port}/health"),
+        ) as process,
+    ):
+        yield Prometheus(f"http://127.0.0.1:{port}", process.pid, Path(directory))
 
 
 def promtool(*arguments: str, text: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

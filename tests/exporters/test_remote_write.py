@@ -4,6 +4,7 @@ import base64
 import http.server
 import struct
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import cramjam
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from peers import Prometheus, free_port, prometheus
+from peers import Prometheus, fetch, free_port, prometheus, victoria_metrics
 
 from collector.model import Block, Layout, Series
 from config.remote_write import RemoteWrite
@@ -197,8 +198,6 @@ def write(peer: Prometheus, samples: Samples) -> tuple[bool, bool]:
 
 def test_prometheus_takes_them_in_any_order() -> None:
     """The real Prometheus takes samples a week old beside present ones, twice as once, and refuses older ones for good."""
-    import time
-
     now = round(time.time()) * 1000
     labels = ((b"__name__", b"haidang_device_uptime_seconds"), (b"device", b"pc-1"))
     week = 7 * 86400 * 1000
@@ -210,3 +209,19 @@ def test_prometheus_takes_them_in_any_order() -> None:
         found = peer.api("query", query='haidang_device_uptime_seconds{device="pc-1"}[8d]', time=str(now / 1000 + 1))
     values = found["result"][0]["values"]
     assert [(round(at * 1000), float(value)) for at, value in values] == [(now - week, 1.0), (now - 60_000, 2.0), (now, 3.0)]
+
+
+def test_victoria_metrics_takes_them_too() -> None:
+    """The real VictoriaMetrics, which needs no window for what comes late, gives back each value with its time."""
+    now = round(time.time()) * 1000
+    week = 7 * 86400 * 1000
+    labels = ((b"__name__", b"haidang_device_uptime_seconds"), (b"device", "Máy \"một\"".encode()))
+    with victoria_metrics() as peer:
+        assert write(peer, {labels: {now: 3.0}}) == (True, False)
+        assert write(peer, {labels: {now - week: 1.0, now - 60_000: 2.0}}) == (True, False)
+        fetch(f"{peer.url}/internal/force_flush")
+        found = peer.api("query", query="haidang_device_uptime_seconds[8d]", time=str(now / 1000 + 1))
+    (series,) = found["result"]
+    assert series["metric"]["device"] == 'Máy "một"'
+    values = [(round(at * 1000), float(value)) for at, value in series["values"]]
+    assert values == [(now - week, 1.0), (now - 60_000, 2.0), (now, 3.0)]
