@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,12 @@ def test_every_family_has_a_walk() -> None:
     """Whoever adds a profile that recognises devices adds a walk of one."""
     families = {name.partition("@")[0] for name in PROFILES if PROFILES[name].matches}
     assert families <= {name.split(".")[0] for name in NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_tell_sensors_apart(name: str) -> None:
+    """No three sensors of a class have the same reading in a walk, but for 0: a walk of equal numbers would pass whichever object
+    each of them reads."""
+    _, translation = read(name)
+    readings = Counter((one.kind, one.value) for one in translation.facts.sensors if one.value and one.kind != "frequency")
+    assert [reading for reading, count in readings.items() if count > 2] == []
