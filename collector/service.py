@@ -82,8 +82,10 @@ class Service:
         inventory: Inventory,
         sinks: Sequence[Sink],
         drawn: Callable[[Picture], None] = lambda _: None,
+        afresh: bool = False,
     ) -> None:
-        """`drawn` takes each unit's topology whenever it was worked out anew."""
+        """`drawn` takes each unit's topology whenever it was worked out anew. `afresh`: every device is learnt, and its facts are
+        read, at once, whatever plan of it is kept."""
         self.inventory = inventory
         self.client = Client()
         self._drawn = drawn
@@ -100,7 +102,7 @@ class Service:
         self._names: dict[str, str] = {}
         self._dropped = 0
         self._resolving: asyncio.Task[None] | None = None
-        self._plans = inventory.plans()
+        self._plans = {} if afresh else inventory.plans()
         self._profiles = profiles
         self.arrange(settings)
         self._plans = {}
@@ -322,4 +324,3 @@ def _numeric(address: str) -> bool:
 def _same_place(one: Device, other: Device) -> bool:
     """The same address, read by the same profile? Names and units may differ."""
     return (one.address, one.port, one.profile) == (other.address, other.port, other.profile)
-

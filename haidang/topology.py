@@ -104,7 +104,7 @@ def _survey(found: Settings, units: Collection[str], url: str) -> None:
     async def ask() -> None:
         inventory = Inventory.open(url)
         try:
-            service = Service(some, profiles, inventory, [])
+            service = Service(some, profiles, inventory, [], afresh=True)
             try:
                 ends = time.monotonic() + FIRST_CYCLE
                 while time.monotonic() < ends and any(one.status.state is State.UNKNOWN for one in service.watches.values()):

@@ -77,6 +77,15 @@ class Devices:
         if responder is not None:
             responder.tree = self._tree(self.life(address))
 
+    def slow(self, address: str, mbps: int) -> None:
+        """Let a machine's link manage only so many Mbit/s, 0: what it does by itself; its switch says so, too."""
+        life = self.life(address)
+        life.link = mbps
+        self.rebuild(address)
+        attached = self._site(life.machine, life).cabling.attachments.get(address)
+        if attached is not None:
+            self.rebuild(attached[0].machine.address)
+
     def _tree(self, life: Life) -> Tree:
         sheet = Sheet()
         _WRITERS[life.machine.kind](sheet, self._site(life.machine, life))
@@ -86,4 +95,6 @@ class Devices:
         cabling = self._cablings.get(machine.office)
         if cabling is None:
             cabling = self._cablings[machine.office] = lay(self.province.members(machine.office))
-        return Site(machine, self._offices[machine.office], cabling, life, self._epoch, self._powered)
+        return Site(
+            machine, self._offices[machine.office], cabling, life, self._epoch, self._powered, lambda at: self.life(at).link
+        )

@@ -15,7 +15,8 @@ slow=SECONDS   every answer comes so much later
 lossy=SHARE    so great a share of the requests is lost, from 0 to 1
 garbage        damaged messages instead of answers
 reboot         counters begin at zero; with =SECONDS, silent for so long before; an office's machines all at once
-grow=ROWS      the interface table has so many rows more"""
+grow=ROWS      the interface table has so many rows more
+link=MBIT      a workstation's link manages only so many Mbit/s, as with a bad cable"""
 """What may be ordered, for people."""
 
 _WORDS = tuple(line.split()[0].split("=")[0] for line in ORDERS.splitlines())
@@ -78,10 +79,16 @@ class Faults:
             for address in members:
                 devices.life(address).grow(rows, now)
                 devices.rebuild(address)
+        elif word == "link":
+            mbps = int(_number(order, argument, 1000.0))
+            for address in members:
+                devices.slow(address, mbps)
         else:
             self._set(target, members, word, order, argument)
             if word == "on":
                 for address in members:
+                    if devices.life(address).link:
+                        devices.slow(address, 0)
                     if devices.life(address).grown:
                         devices.life(address).grow(0, now)
                         devices.rebuild(address)

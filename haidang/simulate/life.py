@@ -21,9 +21,10 @@ _TURN = 2 * math.pi / _WAVE
 
 
 class Life:
-    """One machine's time: its engine (when it was started and how often), and how many rows a fault let its tables grow by."""
+    """One machine's time: its engine (when it was started and how often), how many rows a fault let its tables grow by, and to
+    how many Mbit/s one slowed its link (0: none did)."""
 
-    __slots__ = ("engine", "grown", "grown_at", "machine")
+    __slots__ = ("engine", "grown", "grown_at", "link", "machine")
 
     def __init__(self, machine: Machine, now: float) -> None:
         """`now` is the clock's time at which the province began, so that a machine asked later has lived as long."""
@@ -33,6 +34,7 @@ class Life:
         self.engine = Engine(engine_id(ENTERPRISE, machine.identity.to_bytes(8, "big")), random.randint(1, 60), started)
         self.grown = 0
         self.grown_at = started
+        self.link = 0
 
     def uptime(self, now: float) -> float:
         """Seconds since the machine was started."""

@@ -6,9 +6,12 @@ from .cabling import Plant
 from .province import Machine
 
 
-def link_speed(plant: Plant, port: int, machine: Machine) -> int:
-    """Mbit/s between a switch port and the machine on it: some cables and cards do not manage a gigabit."""
+def link_speed(plant: Plant, port: int, machine: Machine, slowed: int = 0) -> int:
+    """Mbit/s between a switch port and the machine on it: some cables and cards do not manage a gigabit; `slowed`: a fault lets
+    this one manage so many."""
     most = plant.model.speed if port <= plant.model.ports else 1000
+    if slowed:
+        return min(most, slowed)
     return min(most, 100) if machine.kind in ("printer", "ups") or machine.random("cable").random() < 0.12 else most
 
 

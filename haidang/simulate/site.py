@@ -32,8 +32,8 @@ _ROOMS = (
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One machine in its place. `powered` tells whether the machine at an address is switched on; `epoch` is the Unix time
-    at which the clock was 0.
+    """One machine in its place. `powered` tells whether the machine at an address is switched on, `slowed` to how many Mbit/s
+    a fault slowed its link (0: none did); `epoch` is the Unix time at which the clock was 0.
     """
 
     machine: Machine
@@ -42,6 +42,7 @@ class Site:
     life: Life
     epoch: float
     powered: Callable[[str], bool]
+    slowed: Callable[[str], int]
 
 
 def put_system(sheet: Sheet, site: Site, description: str, object_id: OID, services: int) -> None:

@@ -85,7 +85,7 @@ def _connect(site: Site, plant: Plant, number: int, port: Port) -> None:
     elif behind:
         # Several machines on one port hang on an unmanaged switch, which keeps the link up whatever they do.
         one = behind[0]
-        port.speed = link_speed(plant, number, one) if len(behind) == 1 else port.speed
+        port.speed = link_speed(plant, number, one, site.slowed(one.address)) if len(behind) == 1 else port.speed
         port.duplex = interfaces.HALF if len(behind) == 1 and half_duplex(one) else FULL
         port.sends, port.receives = map(sum, zip(*(traffic(machine) for machine in behind), strict=True))
         port.faulty = 0.05 if port.duplex == interfaces.HALF or one.random("cable").random() < 0.03 else 0.0

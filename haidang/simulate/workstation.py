@@ -55,7 +55,7 @@ def _card(site: Site, hardware: Hardware) -> Port:
     receives, sends = traffic(machine)
     speed = 1000
     if machine.address in site.cabling.attachments:
-        speed = link_speed(*site.cabling.attachments[machine.address], machine)
+        speed = link_speed(*site.cabling.attachments[machine.address], machine, site.life.link)
     return Port(
         2,
         "Ethernet" if hardware.windows else "enp2s0",

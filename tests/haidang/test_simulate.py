@@ -14,6 +14,7 @@ import pytest
 
 from config import settings as reader
 from haidang.simulate import command, hardware, settings
+from haidang.simulate.cabling import lay
 from haidang.simulate.devices import Devices
 from haidang.simulate.faults import Faults
 from haidang.simulate.province import KINDS, ROUTER, SWITCH, WORKSTATION, Machine, Province, build
@@ -29,6 +30,7 @@ OPER_STATUS = OID.parse("1.3.6.1.2.1.2.2.1.8")
 IN_OCTETS = OID.parse("1.3.6.1.2.1.31.1.1.1.6")
 FORWARDING = OID.parse("1.3.6.1.2.1.17.4.3.1.2")
 LLDP_NAMES = OID.parse("1.0.8802.1.1.2.1.4.1.1.9")
+IF_HIGH_SPEED = OID.parse("1.3.6.1.2.1.31.1.1.1.15")
 BASE_PORT_INDEX = OID.parse("1.3.6.1.2.1.17.1.4.1.2")
 
 
@@ -206,7 +208,9 @@ def test_a_reboot_starts_counters_and_engine_anew() -> None:
     assert fresh.column(router, OID.parse(UPTIME)) == {(): 1000}
 
 
-@pytest.mark.parametrize("order", ["nonsense", "slow", "slow=-1", "slow=x", "lossy=2", "off=3", "grow", "reboot=-1"])
+@pytest.mark.parametrize(
+    "order", ["nonsense", "slow", "slow=-1", "slow=x", "lossy=2", "off=3", "grow", "reboot=-1", "link", "link=-1"]
+)
 def test_orders_that_make_no_sense_are_refused(world: World, order: str) -> None:
     """A wrong order changes nothing and says what would be right."""
     with pytest.raises(ValueError, match=r"expected|takes no"):
@@ -275,6 +279,25 @@ def test_a_line_that_is_down_silences_its_whole_unit(running: Running) -> None:
     assert ask(running, running.province.machines[-1], NAME)
     running.fault(OFFICE, "on")
     assert ask(running, running.province.members(OFFICE)[0], NAME)
+
+
+def test_a_damaged_cable_shows_at_both_ends() -> None:
+    """A link that a fault slows is slow at the machine and at its switch port, also when both are asked for the first time, and
+    as fast as before when all is well."""
+    world = World(3, 60)
+    pcs = [one for one in world.province.machines if one.kind == "workstation"]
+    fast = [one for one in pcs if 1000 in world.column(one, IF_HIGH_SPEED).values()]
+    plant, port = lay(world.province.members(fast[0].office)).attachments[fast[0].address]
+
+    def speeds() -> tuple[ber.Value, ber.Value]:
+        own, far = world.column(fast[0], IF_HIGH_SPEED), world.column(plant.machine, IF_HIGH_SPEED)
+        return own[(2,)], far[(plant.model.index(port),)]
+
+    assert speeds() == (1000, 1000)
+    world.fault(fast[0].address, "link=100")
+    assert speeds() == (100, 100)
+    world.fault(fast[0].address, "on")
+    assert speeds() == (1000, 1000)
 
 
 def test_a_table_grows_and_shrinks(running: Running) -> None:

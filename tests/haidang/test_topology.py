@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from config import settings
 from config.profiles import Profiles
 from haidang.cli import main
 from haidang.simulate.cabling import Cabling, hardware_address, lay, pick
+from haidang.simulate.links import half_duplex, link_speed
 from haidang.simulate.province import Machine
 from haidang.simulate.running import Running
 from haidang.simulate.settings import device_id
@@ -213,6 +216,38 @@ async def _watch_a_failure(config: Path, running: Running, switch: Machine, behi
         service.stop()
         await asyncio.to_thread(inventory.close)
     return states
+
+
+def test_a_damaged_cable_is_found_by_its_past(surveyed: Path, running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    """A machine whose link was at a gigabit for two hours and is now at 100 Mbit/s: a survey on command says so, since when, and
+    that it is likely the cable."""
+    gigabit = {
+        (one.address, plant.machine.office): port
+        for cabling in cablings(running).values()
+        for one in cabling.members
+        if one.kind == "workstation" and device_id(one) in expected(cabling)
+        for plant, port in [cabling.attachments[one.address]]
+        if link_speed(plant, port, one) == 1000 and not half_duplex(one) and not expected(cabling)[device_id(one)][2]
+    }
+    (address, office), *_ = gigabit
+    machine = running.province.machine(address)
+    assert machine is not None
+    database = settings.read(surveyed).collector.database.reveal().removeprefix("sqlite:///")
+    with closing(sqlite3.connect(database)) as connection:
+        for table in ("fact", "link"):
+            connection.execute(f"UPDATE {table} SET first_seen = first_seen - 7200")
+        connection.commit()
+    running.fault(address, "link=100")
+    try:
+        code, out, _ = call(capsys, "--config", surveyed, "--unit", office, "--survey", "now")
+    finally:
+        running.fault(address, "on")
+    assert code == 0
+    lines = out.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith(f"  wrong: {device_id(machine)} ")]
+    assert ": 100 Mbit/s since " in lines[at]
+    assert ", expected 1 Gbit/s, as before (other end " in lines[at]
+    assert "likely the cable" in lines[at + 1]
 
 
 def test_names_are_shown_as_they_are(surveyed: Path, running: Running, capsys: pytest.CaptureFixture[str]) -> None:
