@@ -106,12 +106,17 @@ def check_in(directory: str, enterprise: int) -> None:
 
 
 def standing_of(directory: str) -> Standing:
-    """How the agent stood when it last asked."""
+    """How the agent stood when it last asked; what is damaged in the file is left out, and replaced with the next answer."""
     try:
         found = json.loads(state.read(os.path.join(directory, state.STANDING)) or b"{}")
-        return Standing(**{key: value for key, value in found.items() if key in Standing._fields})
-    except (ValueError, TypeError, AttributeError, StateError):
-        return Standing()  # a damaged file is replaced now
+    except (ValueError, RecursionError, StateError):
+        return Standing()
+    if not isinstance(found, dict):
+        return Standing()
+    texts = {name for name, value in Standing._field_defaults.items() if value == ""}
+    kinds: dict[str, type] = {name: str if name in texts else int for name in Standing._fields}
+    known: dict[str, Any] = {key: value for key, value in found.items() if type(value) is kinds.get(key)}
+    return Standing(**known)
 
 
 def _question(machine: identity.Identity) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -106,7 +107,10 @@ class Portal:
                 verify=self._verify, **options
             )
         except requests.exceptions.SSLError as error:
-            raise PortalError(f"{self.url}: its certificate is not the one expected: {_reason(error)}") from None
+            inner = _innermost(error)
+            broken = isinstance(inner, ssl.SSLError) and not isinstance(inner, ssl.SSLCertVerificationError)
+            wrong = "no secure connection comes about" if broken else "its certificate is not the one expected"
+            raise PortalError(f"{self.url}: {wrong}: {_reason(error)}") from None
         except requests.RequestException as error:
             raise PortalError(f"{self.url}: no collector answers there: {_reason(error)}") from None
         with response:
@@ -148,14 +152,18 @@ def _said(response: requests.Response) -> str:
     return "".join(letter for letter in text[:300] if letter.isprintable()) if isinstance(text, str) else ""
 
 
-def _reason(error: BaseException) -> str:
+def _innermost(error: BaseException) -> BaseException:
     """The innermost of nested errors says what happened."""
     while True:
         inner = getattr(error, "reason", None) or error.__cause__ or error.__context__
         arguments = [one for one in error.args if isinstance(one, BaseException)]
         inner = inner if isinstance(inner, BaseException) else arguments[0] if arguments else None
         if inner is None or inner is error:
-            break
+            return error
         error = inner
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _reason(error: BaseException) -> str:
+    inner = _innermost(error)
+    text = getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
     return " ".join(str(text).split())[:300]

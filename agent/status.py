@@ -54,9 +54,19 @@ def reported(directory: str) -> list[dict[str, Any]]:
     data = state.read(os.path.join(directory, state.REPORTS))
     try:
         found = json.loads(data or b"[]")
-        return [one for one in found if isinstance(one, dict)]
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
+    return [one for one in found if _whole(one)] if isinstance(found, list) else []
+
+
+def _whole(one: Any) -> bool:
+    """Is it what `Push.standing` writes, and not what a power cut left?"""
+    numbers = ("acknowledged", "waiting", "spool_octets", "octets_today", "octets_yesterday")
+    return (
+        isinstance(one, dict)
+        and all(isinstance(one.get(key), int) for key in numbers)
+        and all(isinstance(one.get(key), str) for key in ("to", "trouble"))
+    )
 
 
 def _when(moment: int | float | None) -> str:

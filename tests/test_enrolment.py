@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +18,7 @@ import certificates
 import peers
 import pytest
 
-from agent import enrol, enrolment
+from agent import enrol, enrolment, line
 from agent.errors import PortalError, SettingsError
 from agent.portal import Portal
 
@@ -28,12 +32,53 @@ tls_key = "key.pem"
 listen = "127.0.0.1:{reports}"
 interval = "10s"
 check_in = "60s"
-line_test_seconds = "1s"
-line_test_bytes = 200000
+line_test_seconds = "4s"
+line_test_bytes = 600000
 [[unit]]
 id = "xa"
 name = "Xã An Lâm"
 """
+
+
+class Line:
+    """A line to a port of this machine that carries so many bits a second each way."""
+
+    def __init__(self, port: int, rate: float) -> None:
+        self.port, self.rate = port, rate
+        self.listening = socket.socket()
+        self.listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # what waits would be no line
+        self.listening.bind(("127.0.0.1", 0))
+        self.listening.listen()
+        self.url = f"https://127.0.0.1:{self.listening.getsockname()[1]}"
+        self.cut = False
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listening.accept()
+                far = socket.socket()
+                far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                far.connect(("127.0.0.1", self.port))
+                for source, sink in ((near, far), (far, near)):
+                    sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        due = 0.0
+        with contextlib.suppress(OSError):
+            while data := source.recv(1024):
+                due = max(due, time.monotonic() - 0.05) + len(data) * 8 / self.rate
+                time.sleep(max(0.0, due - time.monotonic()))
+                if self.cut:
+                    break
+                sink.sendall(data)
+        source.close()
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.listening.close()
 
 
 class Estate:
@@ -188,6 +233,25 @@ def test_a_machine_that_enrols_again_is_itself(estate: Estate) -> None:
     assert re.search(rf"remarks: (says it is|perhaps the machine of device) {device}\b", other)
 
 
+def test_the_lines_throughput_comes_out(estate: Estate) -> None:
+    """Over a line that carries one Mbit/s the test finds that, each way, within a tenth; one cut on the way is said."""
+    paced = Line(estate.web, 1e6)
+    directory = str(estate.directory / "one")
+    enrol.enrol(directory, paced.url, estate.invite(), estate.pin, "")
+    peers.wait_until(lambda: "agents taken in before=0 now=1" in estate.log(), "the collector talks with the first agent")
+    enrol.check_in(directory, 32473)
+    standing = enrol.standing_of(directory)
+    assert standing.receive_kbits == pytest.approx(1000, rel=0.1), standing
+    assert standing.transmit_kbits == pytest.approx(1000, rel=0.1), standing
+    assert standing.loss_permille == 0 and standing.trouble == ""
+    known = enrolment.load(directory)
+    assert known is not None
+    paced.cut = True
+    with pytest.raises(PortalError, match=r"no secure connection comes about: .*EOF"):
+        line.download(Portal(known.url, known.pin, "", known.user, known.token), 1.0)
+    paced.close()
+
+
 def test_what_goes_wrong_is_said(estate: Estate) -> None:
     """A wrong code, another certificate, an address where no collector is, and keys over plain HTTP are told apart in words."""
     directory = str(estate.directory / "one")
@@ -199,6 +263,13 @@ def test_what_goes_wrong_is_said(estate: Estate) -> None:
         enrol.enrol(directory, estate.url, estate.invite(), "", "")
     with pytest.raises(PortalError, match=r"no collector answers there: .*refused"):
         enrol.enrol(directory, f"https://127.0.0.1:{peers.free_port()}", estate.invite(), "", "")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        threading.Thread(target=lambda: other.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), daemon=True).start()
+        with pytest.raises(PortalError, match=r"no secure connection comes about: .*WRONG_VERSION_NUMBER"):
+            enrol.enrol(directory, f"https://127.0.0.1:{other.getsockname()[1]}", "0000-0000-0000", estate.pin, "")
+    for odd in ("https://[::1", "https://host:99999", "ftp://host", "https://a:b@host", ""):
+        with pytest.raises(SettingsError, match="is no address of a collector"):
+            enrol.enrol(directory, odd, "0000-0000-0000", estate.pin, "")
     with pytest.raises(SettingsError, match="keys are not sent in the clear"):
         enrol.enrol(directory, "http://10.1.2.3", "0000-0000-0000", "", "")
     with pytest.raises(SettingsError, match="expected the certificate's SHA-256"):
