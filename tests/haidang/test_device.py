@@ -18,11 +18,11 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def haidang(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+def haidang(tmp_path: Path, capsys: pytest.CaptureFixture[str], database_url: str) -> Command:
     """The command on an inventory with two machines in doubt, `a` (number 1) and `b` (number 2)."""
     config = tmp_path / "haidang.toml"
-    config.touch()
-    inventory = Inventory.open(f"sqlite:///{tmp_path}/state/haidang.db")
+    config.write_text(f'[collector]\ndatabase = "{database_url}"\n')
+    inventory = Inventory.open(database_url)
     first = Device("a", "10.0.0.1", 161, "public", "office")
     for number, (one, facts) in enumerate(
         (

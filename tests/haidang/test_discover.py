@@ -32,13 +32,15 @@ def running() -> Iterator[Running]:
         yield found
 
 
-def write(port: int, directory: Path, ranges: str, pace: int = 2000, more: str = "") -> Path:
-    """Settings that look in these ranges."""
+def write(port: int, directory: Path, ranges: str, pace: int = 2000, more: str = "", database: str = "") -> Path:
+    """Settings that look in these ranges, and keep what is found in a database, by default one in the directory."""
+    kept = f'database = "{database}"' if database else ""
     path = directory / "haidang.toml"
     path.write_text(
         f"""
         [collector]
         timeout = "400ms"
+        {kept}
         [[credential]]
         name = "wrong"
         version = "2c"
@@ -67,9 +69,9 @@ def network(running: Running) -> str:
 
 
 @pytest.fixture
-def config(running: Running, tmp_path: Path) -> Path:
+def config(running: Running, tmp_path: Path, database_url: str) -> Path:
     """Settings that look where the office's machines are, and at four addresses beyond."""
-    return write(running.port, tmp_path, f'"{network(running)}.1-{network(running)}.16"')
+    return write(running.port, tmp_path, f'"{network(running)}.1-{network(running)}.16"', database=database_url)
 
 
 @pytest.fixture
