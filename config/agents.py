@@ -15,6 +15,8 @@ from .tables import Address, Key, Table, address, bandwidth, duration, expected,
 
 PORT = 9162
 """Where agents' reports come in unless told otherwise (UDP)."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Hosts to which keys may go in the clear, since they do not leave the machine."""
 _LEAST_KEY = 32
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)\Z")
 
@@ -63,9 +65,11 @@ def _addresses(found: Any) -> tuple[Address, ...]:
     places = tuple(read(item) for item in found)
     for place in places:
         try:
-            ipaddress.ip_address(place.host)
+            host = ipaddress.ip_address(place.host)
         except ValueError:
             raise ValueError(f"found {place.host!r}, expected an IP address: an office's name service may be away") from None
+        if host.is_unspecified:
+            raise ValueError(f"found {place.host!r}, expected an address that offices can send to")
     if len(set(places)) != len(places):
         raise ValueError("names a collector twice; keep one")
     return places
@@ -73,10 +77,14 @@ def _addresses(found: Any) -> tuple[Address, ...]:
 
 def _url(found: Any) -> str:
     what = 'where agents find the web server, such as "https://collector.example.vn:9715"'
-    parts = urlsplit(found) if isinstance(found, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+    try:
+        parts = urlsplit(found) if isinstance(found, str) else None
+        plain = parts is not None and parts.hostname and (parts.port or 1) and "@" not in parts.netloc
+    except ValueError:
+        parts = None
+    if parts is None or not plain or parts.scheme not in ("http", "https") or parts.path.strip("/") or parts.query:
         raise expected(found, what)
-    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError(f"found {found!r}, expected https: keys go to agents this way")
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -86,7 +94,10 @@ def _hours(found: Any) -> Hours:
     if match is None:
         raise expected(found, 'hours of the day, such as "07:00-17:00"')
     first, second, third, fourth = (int(part) for part in match.groups())
-    return Hours(time(first, second), time(third, fourth))
+    hours = Hours(time(first, second), time(third, fourth))
+    if hours.start == hours.end:
+        raise expected(found, 'hours of the day that have an end, such as "07:00-17:00"; for no tests line_test_every = 0')
+    return hours
 
 
 def _key(found: Secret) -> Secret:

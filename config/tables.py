@@ -215,7 +215,7 @@ def duration(least: float, most: float) -> Reader:
     """A reader of durations, such as "90s", "5m", "1h" or a number of seconds, into seconds."""
 
     def read(found: Any) -> float:
-        what = f'a duration from {least:g} s to {most:g} s, such as "30s", "5m" or "1h"'
+        what = f'a duration from {least:g} s to {most:.10g} s, such as "30s", "5m" or "1h"'
         seconds: float
         if isinstance(found, str):
             match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)", found)

@@ -21,6 +21,7 @@ from collector.errors import CollectorError
 from collector.estate.admission import Agent
 from collector.estate.agents import Agents, Invitation
 from config import settings
+from config.agents import LOOPBACK
 from config.errors import ConfigError
 from config.settings import Settings
 from config.tables import duration, suggest
@@ -95,12 +96,13 @@ def invite(agents: Agents, found: Settings, args: argparse.Namespace) -> Iterato
         raise ConfigError(f"--expires: {error}") from error
     if found.agents.listen is None:
         raise ConfigError(f'{args.config}: [agents]: listen is missing, so no reports come in; write listen = "0.0.0.0:9162"')
+    where = f"{address(found)} {{}}{_pin(found)}"
     now = time.time()
     code, made = agents.invite(args.unit, args.count, now + seconds, getpass.getuser(), now)
     unit = found.units[args.unit]
     yield f"invitation {made.id}: {counted(made.count, 'machine')} of {unit.name} ({unit.id}) until {_when(made.expires)}"
     yield f"on {'the machine' if made.count == 1 else 'each machine'}, as administrator:"
-    yield f"  haidang-agent enrol {address(found)} {code}{_pin(found)}"
+    yield f"  haidang-agent enrol {where.format(code)}"
 
 
 def address(found: Settings) -> str:
@@ -110,6 +112,11 @@ def address(found: Settings) -> str:
     web = found.web
     host = socket.getfqdn() if web.listen.host in _WILD else web.listen.host
     scheme = "https" if web.tls_certificate is not None else "http"
+    if scheme == "http" and host not in LOOPBACK:
+        raise ConfigError(
+            f"agents cannot enrol at http://{host}:{web.listen.port}, for they get their keys there: write tls_certificate and "
+            "tls_key in [web], or in [agents] the url of the HTTPS server in front"
+        )
     return f"{scheme}://[{host}]:{web.listen.port}" if ":" in host else f"{scheme}://{host}:{web.listen.port}"
 
 
