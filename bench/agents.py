@@ -157,8 +157,9 @@ class Manager:
             return found | await walk_columns(self._client, target, [OID.parse(name) for name in work.COLUMNS])
 
         known = self._loop.run_until_complete(cells())
+        scalars = {OID.parse(name.removesuffix(".0")) for name in work.SCALARS}
         manner = MANNERS[0]._replace(octets=SECURED) if agent.secured else MANNERS[0]
-        self._asked[agent.port] = target, [question.request() for question in ask_for(known, manner)]
+        self._asked[agent.port] = target, [question.request() for question in ask_for(known, manner, closed=scalars)]
         return sum(map(len, known.values()))
 
     def poll(self, agent: Agent) -> None:

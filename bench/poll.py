@@ -56,7 +56,8 @@ async def learn(client: Client, target: Target, profile: Profile, workload: dict
             cells[OID(binding.oid[:-1])] = {(0,): binding}
     cells.update(await walk_columns(client, target, [OID.parse(name) for name in workload["columns"]]))
     best = MANNERS[0]._replace(octets=SECURED) if isinstance(target.credential, User) else MANNERS[0]
-    questions = tuple(ask_for(cells, best))
+    scalars = {OID.parse(name.removesuffix(".0")) for name in workload["scalars"]}
+    questions = tuple(ask_for(cells, best, closed=scalars))
     return Plan(profile, questions, zlib.compress(b"")), sum(map(len, cells.values()))
 
 

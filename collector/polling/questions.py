@@ -27,6 +27,9 @@ FEW = 3
 SPARE = 24
 """Octets of what lies behind a column's last row, more or less."""
 
+_USUAL = {ber.COUNTER32: 4, ber.COUNTER64: 6}
+"""Octets that counters grow to soon after they began anew."""
+
 
 class Question(NamedTuple):
     """One request and what must come back, in order: the octets of each name. At a sentinel's place stands the column
@@ -73,7 +76,7 @@ def ask_for(cells: Cells, manner: Manner = MANNERS[0], *, v1: bool = False, clos
     """The questions that read `cells` again and notice any new row, in a shape that the device bears.
 
     Behind the last row of a column one more is asked for, which is not there: it costs some octets of an answer. Not of what
-    is in `closed`: scalars, and columns whose next row the device cannot tell.
+    is in `closed`: scalars, which have no rows, and columns whose next row the device cannot tell.
     """
     points: list[_Point] = []
     blocks: list[_Block] = []
@@ -186,14 +189,14 @@ def _expected(point: _Point) -> bytes:
 
 
 def _size(binding: VarBind) -> int:
-    """Octets of a varbind in an answer, with room for a counter to grow."""
+    """Octets of a varbind in an answer, with room for a number to grow until the device is learnt again."""
     value = binding.value
     if isinstance(value, bytes):
         content = len(value) + 1
     elif isinstance(value, tuple):
         content = len(encode_oid(value))
     else:
-        content = 9 if binding.tag == ber.COUNTER64 else 5
+        content = max(_USUAL.get(binding.tag, 0), (value or 0).bit_length() // 8 + 2)
     return len(encode_oid(binding.oid)) + content + (6 if content < 100 else 9)
 
 
