@@ -74,11 +74,12 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    interrupt = _Interrupt()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     try:
         with _directory(args.directory) as directory, _set(args, directory) as stage:
-            return _once(stage) if args.once else _watch(stage, args.interval)
+            return _once(stage) if args.once else _watch(stage, args.interval, interrupt)
     except KeyboardInterrupt:
         return 0 if not args.once else 130
     except (CastError, SimulatorError, ValueError, OSError) as error:
@@ -86,8 +87,15 @@ def run(args: argparse.Namespace) -> int:
         return 1
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+class _Interrupt:
+    """What signals do: raise KeyboardInterrupt, and remember it, for one that is raised within a finaliser is lost."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> NoReturn:
+        self.asked = True
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
@@ -164,7 +172,7 @@ def _look(stage: Stage) -> Picture:
     return watcher.look(stage.pages)
 
 
-def _watch(stage: Stage, interval: int) -> int:
+def _watch(stage: Stage, interval: int, interrupt: _Interrupt) -> int:
     """Show what happens until Ctrl-C."""
     shown = sys.stdout.isatty()
     if not shown:
@@ -172,7 +180,7 @@ def _watch(stage: Stage, interval: int) -> int:
     judged, wrong = 0.0, [""]
     printed = time.monotonic()
     with _screen() if shown else contextlib.nullcontext():
-        while True:
+        while not interrupt.asked:
             picture = _look(stage)
             now = time.monotonic()
             if now - judged >= interval and picture.asked():
@@ -183,6 +191,7 @@ def _watch(stage: Stage, interval: int) -> int:
                 printed = now
                 print("; ".join([_line(picture), *watcher.troubles(picture)]), flush=True)
             time.sleep(1.0)
+    return 0
 
 
 @contextlib.contextmanager
