@@ -89,7 +89,8 @@ def check_in(directory: str, enterprise: int) -> None:
         made = _enrolment(answer, known.url, known.pin, known.ca, machine if copied else _learnt(known, machine), directory)
         made = made._replace(release_key=known.release_key or made.release_key)
     except (PortalError, SettingsError) as error:
-        _keep(directory, standing._replace(trouble=str(error)), enterprise)
+        # What the clock was when the collector last told the time may be true no longer.
+        _keep(directory, standing._replace(trouble=str(error), clock_milliseconds=None), enterprise)
         return
     if copied:
         _become_another(directory)

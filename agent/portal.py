@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,8 @@ CONNECT, READ = 10.0, 30.0
 """Seconds to wait for a connection, and for the next octets."""
 _LONGEST = 1 << 20
 _UNSENT = 16 << 10
+_DATES = (9, 10)
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED: the certificate's fault, or a clock's."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -110,7 +113,9 @@ class Portal:
             inner = _innermost(error)
             broken = isinstance(inner, ssl.SSLError) and not isinstance(inner, ssl.SSLCertVerificationError)
             wrong = "no secure connection comes about" if broken else "its certificate is not the one expected"
-            raise PortalError(f"{self.url}: {wrong}: {_reason(error)}") from None
+            dated = isinstance(inner, ssl.SSLCertVerificationError) and inner.verify_code in _DATES
+            clock = f"; this machine's clock says {time.strftime('%Y-%m-%d %H:%M')}" if dated else ""
+            raise PortalError(f"{self.url}: {wrong}: {_reason(error)}{clock}") from None
         except requests.RequestException as error:
             raise PortalError(f"{self.url}: no collector answers there: {_reason(error)}") from None
         with response:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -51,6 +52,7 @@ class Line:
         self.listening.listen()
         self.url = f"https://127.0.0.1:{self.listening.getsockname()[1]}"
         self.cut = False
+        self.carried = 0
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -72,6 +74,7 @@ class Line:
                 time.sleep(max(0.0, due - time.monotonic()))
                 if self.cut:
                     break
+                self.carried += len(data)
                 sink.sendall(data)
         source.close()
         with contextlib.suppress(OSError):
@@ -234,7 +237,8 @@ def test_a_machine_that_enrols_again_is_itself(estate: Estate) -> None:
 
 
 def test_the_lines_throughput_comes_out(estate: Estate) -> None:
-    """Over a line that carries one Mbit/s the test finds that, each way, within a tenth; one cut on the way is said."""
+    """Over a line that carries one Mbit/s the test finds that, each way, within a tenth; a check-in alone is small; a line that
+    is cut is said."""
     paced = Line(estate.web, 1e6)
     directory = str(estate.directory / "one")
     enrol.enrol(directory, paced.url, estate.invite(), estate.pin, "")
@@ -244,6 +248,9 @@ def test_the_lines_throughput_comes_out(estate: Estate) -> None:
     assert standing.receive_kbits == pytest.approx(1000, rel=0.1), standing
     assert standing.transmit_kbits == pytest.approx(1000, rel=0.1), standing
     assert standing.loss_permille == 0 and standing.trouble == ""
+    before, paced.rate = paced.carried, 1e8
+    enrol.check_in(directory, 32473)
+    assert 0 < paced.carried - before < 8_000, "24 check-ins a day, TLS included, are a fifth of a megabyte at most"
     known = enrolment.load(directory)
     assert known is not None
     paced.cut = True
@@ -291,6 +298,25 @@ def test_a_changed_certificate_is_the_agents_trouble(estate: Estate) -> None:
     enrol.check_in(directory, 32473)
     status = estate.agent("one", "status").stdout
     assert "Fingerprints did not match" in status and "enrolled   as" in status
+    assert "clock " not in status, "nobody told the time"
+
+
+@pytest.mark.parametrize(("days", "words"), [((2, 4), "not yet valid"), ((-4, -2), "has expired")])
+def test_a_certificate_out_of_date_may_be_the_clocks_fault(tmp_path: Path, days: tuple[int, int], words: str) -> None:
+    """When a certificate is not valid today the agent says which day it takes today for."""
+    certificates.make(tmp_path, days)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def shake() -> None:
+            with contextlib.suppress(OSError):
+                context.wrap_socket(listening.accept()[0], server_side=True)
+
+        threading.Thread(target=shake, daemon=True).start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(PortalError, match=rf"{words}.*this machine's clock says {time.strftime('%Y-%m-%d')}"):
+            enrol.enrol(str(tmp_path / "one"), url, "0000-0000-0000", "", str(tmp_path / "certificate.pem"))
 
 
 def test_a_damaged_enrolment_is_said(tmp_path: Path) -> None:
