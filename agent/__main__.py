@@ -144,7 +144,7 @@ def _check_in(options: dict[str, str]) -> int:
 
 
 def _places(pushes: tuple[Push, ...]) -> str:
-    return ", ".join(f"{push.to[0]}:{push.to[1]}" for push in pushes)
+    return ", ".join(push.place for push in pushes)
 
 
 def _config(options: dict[str, str]) -> str:

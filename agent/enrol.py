@@ -26,7 +26,7 @@ from .inventory.parts import Standing
 from .inventory.rows import standing_rows
 from .portal import Portal
 from .service import OTHER_MACHINE, source
-from .settings import SPOOL, pushes
+from .settings import SPOOL, place, pushes
 
 _LONGEST_KEY = 64
 """Hexadecimal digits of an Ed25519 key."""
@@ -94,7 +94,7 @@ def check_in(directory: str, enterprise: int) -> None:
         return
     if copied:
         _become_another(directory)
-    standing = _timed(standing, answer, time.time())
+    standing = _timed(Standing() if copied else standing, answer, time.time())
     # Kept before the line is tested: the test takes a while.
     _keep(directory, standing, enterprise)
     save(directory, made)
@@ -162,7 +162,7 @@ def _place(to: str, otherwise: str, family: int) -> str:
             host = str(socket.getaddrinfo(host, None, family, socket.SOCK_DGRAM)[0][4][0])
         except OSError as error:
             raise PortalError(f"the collector's name {host} is not known here: {error.strerror}") from None
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return place(host, int(port))
 
 
 def _learnt(known: Enrolment, machine: identity.Identity) -> identity.Identity:
@@ -171,8 +171,10 @@ def _learnt(known: Enrolment, machine: identity.Identity) -> identity.Identity:
 
 
 def _become_another(directory: str) -> None:
-    """Forget what was the other machine's: its engine, its reports."""
-    for name in (state.ENGINE_ID, state.ENGINE_BOOTS):
+    """Forget what was the other machine's: its engine, its hardware, its reports, how it stood."""
+    for name in (
+        state.ENGINE_ID, state.ENGINE_BOOTS, state.INVENTORY, state.ROWS, state.REPORTS, state.STANDING, state.STANDING_ROWS,
+    ):  # fmt: skip
         try:
             os.unlink(os.path.join(directory, name))
         except FileNotFoundError:

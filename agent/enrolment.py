@@ -67,10 +67,9 @@ def save(directory: str, enrolment: Enrolment) -> bool:
     lines += ["[enrolment.machine]"]
     lines += [f"{kind} = [{', '.join(map(_quoted, values))}]" for kind, values in enrolment.machine.items()]
     for push in enrolment.pushes:
-        host, port = push.to
-        user, to = push.user, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        user = push.user
         lines += [
-            "[[push]]", f"to = {_quoted(to)}", f"user = {_quoted(user.name)}",
+            "[[push]]", f"to = {_quoted(push.place)}", f"user = {_quoted(user.name)}",
             f"auth = {_quoted(user.auth)}", f"auth_secret = {_quoted(user.auth_secret)}", f"priv = {_quoted(user.priv)}",
             f"priv_secret = {_quoted(user.priv_secret)}", f"interval_seconds = {push.interval_seconds}",
             f"spool_megabytes = {push.spool_megabytes}",

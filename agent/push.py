@@ -374,7 +374,7 @@ class Push:
 
     @property
     def _to(self) -> str:
-        return f"{self.options.to[0]}:{self.options.to[1]}"
+        return self.options.place
 
     @property
     def _place(self) -> str:

@@ -21,7 +21,7 @@ from .enrolment import Enrolment
 from .errands import Errand, Errands
 from .errors import AgentError, StateError
 from .settings import Push as PushSettings
-from .settings import Settings
+from .settings import Settings, place
 from .tree import Machine
 
 if TYPE_CHECKING:
@@ -82,12 +82,11 @@ class Endpoint:
         except OSError as error:
             self.sock.close()
             hint = "; ports below 1024 need root or CAP_NET_BIND_SERVICE" if isinstance(error, PermissionError) else ""
-            raise AgentError(f"cannot listen on {host}:{port}: {error.strerror}{hint}") from None
+            raise AgentError(f"cannot listen on {place(host, port)}: {error.strerror}{hint}") from None
         self.sock.setblocking(False)
 
     def __str__(self) -> str:
-        host, port = self.sock.getsockname()[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return place(*self.sock.getsockname()[:2])
 
     def fileno(self) -> int:
         """What `select` waits for."""
@@ -278,7 +277,7 @@ class Service:
     def _doings(self) -> list[str]:
         doings = [f"listens on {', '.join(map(str, self.endpoints))}"] if self.endpoints else []
         pushes = self._settings.pushes + (self._enrolment.pushes if self._enrolment is not None else ())
-        doings += [f"tells {host}:{port}" for host, port in (push.to for push in pushes)]
+        doings += [f"tells {push.place}" for push in pushes]
         return doings or ["waits: nobody may ask it, and it tells no collector (enrol it, or write a [[community]])"]
 
     def _tick(self, now: float) -> None:

@@ -61,6 +61,11 @@ class User(NamedTuple):
         return f"User(name={self.name!r}, auth={self.auth!r}, priv={self.priv!r}, networks={self.networks!r})"
 
 
+def place(host: str, port: int) -> str:
+    """An address and port as settings write them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Push(NamedTuple):
     """A collector that reports are sent to, as which user (who has authentication), and how often."""
 
@@ -68,6 +73,11 @@ class Push(NamedTuple):
     user: User
     interval_seconds: int
     spool_megabytes: int
+
+    @property
+    def place(self) -> str:
+        """Where, as settings write it."""
+        return place(*self.to)
 
 
 class Settings(NamedTuple):
@@ -158,7 +168,7 @@ def pushes(raw: Any, path: str) -> tuple[Push, ...]:
 
 
 def _twice(given: tuple[Push, ...], path: str) -> list[str]:
-    places = [f"{push.to[0]}:{push.to[1]}" for push in given]
+    places = [push.place for push in given]
     twice = sorted({to for to in places if places.count(to) > 1})
     return [f"{path}: [[push]]: {to} is given {places.count(to)} times; keep one" for to in twice]
 

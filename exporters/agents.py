@@ -297,7 +297,8 @@ def _family(host: str) -> int:
 
 
 def _address(request: Request) -> str:
-    return request.client.host if request.client is not None else ""
+    # A socket for both versions of IP shows those of version 4 as mapped ones (RFC 4291 section 2.5.5.2).
+    return request.client.host.removeprefix("::ffff:") if request.client is not None else ""
 
 
 def _error(status: int, text: str, headers: Any = None) -> JSONResponse:

@@ -208,8 +208,9 @@ def test_a_copied_disk_is_noticed(estate: Estate, monkeypatch: pytest.MonkeyPatc
     directory = str(estate.directory / "one")
     monkeypatch.setattr("agent.identity.said", lambda cards: here)
     first, _ = enrol.enrol(directory, estate.url, estate.invite(), estate.pin, "")
-    for name in ("engine-id", "engine-boots"):
+    for name in ("engine-id", "engine-boots", "inventory.ber", "reports.json"):
         Path(directory, name).write_text("8000\n")
+    Path(directory, "standing.json").write_text('{"tested": 5}')
     (Path(directory) / "spool" / "x").mkdir(parents=True)
     assert enrol.check(directory) == 0
     monkeypatch.setattr("agent.identity.said", lambda cards: there)
@@ -219,7 +220,9 @@ def test_a_copied_disk_is_noticed(estate: Estate, monkeypatch: pytest.MonkeyPatc
     assert second is not None and enrol.check(directory) == 0
     assert (first.device, second.device) == ("ketoan-01", "ketoan-01-2")
     assert second.user != first.user and second.machine["serial"] == ["9AB3CD4"]
-    assert not {"engine-id", "engine-boots", "spool"} & {path.name for path in Path(directory).iterdir()}
+    left = {path.name for path in Path(directory).iterdir()}
+    assert not {"engine-id", "engine-boots", "inventory.ber", "reports.json", "spool"} & left
+    assert enrol.standing_of(directory).tested != 5
     assert "its disk is a copy of that of ketoan-01" in estate.haidang("list")
 
 
@@ -317,6 +320,34 @@ def test_a_certificate_out_of_date_may_be_the_clocks_fault(tmp_path: Path, days:
         url = f"https://127.0.0.1:{listening.getsockname()[1]}"
         with pytest.raises(PortalError, match=rf"{words}.*this machine's clock says {time.strftime('%Y-%m-%d')}"):
             enrol.enrol(str(tmp_path / "one"), url, "0000-0000-0000", "", str(tmp_path / "certificate.pem"))
+
+
+def test_collectors_that_share_key_and_database_share_agents(tmp_path: Path) -> None:
+    """An agent that enrolled at one of two collectors is up on both, and is gone from both once it is revoked."""
+    with ExitStack() as stack:
+        server = stack.enter_context(peers.postgresql())
+        both = []
+        for name in ("north", "south"):
+            (tmp_path / name).mkdir()
+            both.append(Estate(tmp_path / name, certificates.make(tmp_path / name), stack))
+        (tmp_path / "key").write_text("k" * 40)
+        everywhere = ", ".join(f'"127.0.0.1:{one.reports}"' for one in both)
+        for one in both:
+            path = one.directory / "haidang.toml"
+            shared = f'interval = "10s"\ncollectors = [{everywhere}]\nkey_file = "{tmp_path}/key"'
+            text = path.read_text().replace('interval = "10s"', shared)
+            path.write_text(f'[collector]\ndatabase = "{server.url("postgresql")}"\n{text}')
+            one.collect()
+        north, south = both
+        assert "reports go to" in north.agent("one", "enrol", north.url, south.invite(), "--pin", north.pin).stdout
+        known = enrolment.load(str(north.directory / "one"))
+        assert known is not None
+        north.start("agent", "run", "--config", str(north.directory / "one.toml"))
+        for one in both:
+            peers.wait_until(lambda one=one: one.state(known.device) == "up", "it is up", 60)
+        south.haidang("revoke", known.device)
+        for one in both:
+            peers.wait_until(lambda one=one: one.state(known.device) == "", "it is gone", 60)
 
 
 def test_a_damaged_enrolment_is_said(tmp_path: Path) -> None:
