@@ -20,6 +20,7 @@ from collector.model import Device, Outcome, Unit
 from collector.polling.plan import Plan
 from collector.polling.questions import SECURED, Cells, ask_for
 from collector.polling.watch import Asking, Result, Watch
+from collector.service import collect_seldom
 from config.profiles import Profile, Profiles
 from exporters.page import text_of
 from exporters.prometheus import Pages
@@ -127,6 +128,7 @@ def main() -> None:
     parser.add_argument("--proto", choices=("v2c", "v3"), required=True)
     parser.add_argument("--workload", required=True)
     parser.add_argument("--page", required=True)
+    collect_seldom()  # as `haidang collector run` does
     print(json.dumps(asyncio.run(run(parser.parse_args()))))
 
 

@@ -17,13 +17,16 @@ from .text import header
 _HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 _LAST = b"\x03\x00"
 """The empty final block that ends a deflate stream."""
+_WINDOW, _MEMORY = 13, 6
+"""zlib's: a window of 8 KiB, and a hash table to fit. What a family says again it said a few lines before, and each full flush
+clears the table, so the usual 32 KiB take a quarter longer for the same size."""
 _PIECE = 1 << 15
 """Compressed octets handed out at a time by the page of all: about half a megabyte of text, some milliseconds."""
 
 
 def deflate(text: bytes) -> bytes:
     """A piece of a deflate stream that may stand between any others."""
-    compressor = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    compressor = zlib.compressobj(1, zlib.DEFLATED, -_WINDOW, _MEMORY)
     return compressor.compress(text) + compressor.flush(zlib.Z_FULL_FLUSH)
 
 
@@ -54,7 +57,7 @@ class Page:
 
 def compose(families: Mapping[int, Sequence[bytes]]) -> Generator[None, None, Page]:
     """Put a page together from the samples of each family, pausing after each one."""
-    compressor = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    compressor = zlib.compressobj(1, zlib.DEFLATED, -_WINDOW, _MEMORY)
     parts = [_HEAD]
     cuts = array("I")
     place, checksum, size = len(_HEAD), 0, 0

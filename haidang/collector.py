@@ -24,7 +24,7 @@ from collector.estate.releases import Releases
 from collector.model import Device, Unit
 from collector.polling.surveyor import Picture, samples
 from collector.reporting import Reporters
-from collector.service import Service
+from collector.service import Service, collect_seldom
 from config import settings
 from config.errors import ConfigError
 from config.profiles import Profiles
@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     profiles = load_profiles(found)
     listen = split(args.listen) if args.listen else (found.web.listen.host, found.web.listen.port)
     logs.start(found.collector.log_level)
+    collect_seldom()
     try:
         return asyncio.run(_run(args.config, found, profiles, listen))
     except (CollectorError, ExportError) as e:

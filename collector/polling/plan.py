@@ -29,7 +29,7 @@ from snmp.table import MANNERS, Manner
 from ..model import Block, Facts, Layout, Series
 from .changed import Changed, Restarted, TableChanged, check
 from .learn import TABLE_CHANGED, columns, polled
-from .program import Number, Program, plan_for
+from .program import Number, Program, Signs, plan_for, signs
 from .questions import Cells, Question, ask_for
 from .translate import Sample, translate
 
@@ -73,7 +73,7 @@ class Plan:
         self.requests: tuple[Request, ...] = tuple(share(("request", q), q.request) for q in questions)
         self._inventory = inventory
         self._shapes: tuple[Shape, ...] = ()
-        self._signed: tuple[tuple[int, int], ...] = ()
+        self._signed: Signs | None = None
         self._layout = Layout(())
         self._program: Program | None = None
         self._moving: frozenset[bytes] = frozenset()
@@ -132,7 +132,8 @@ class Plan:
             if ticks < self._ticks:
                 raise self.restarted(int(ticks))
             self._ticks = int(ticks)
-        self._sign(pool)
+        if self._signed is not None:
+            self._signed.give(pool)
         values = self._program.values(pool, self._pinned)
         if values is None:
             self._pinned_key = 0  # a number stands for something else now, as "no reading": translate anew
@@ -186,17 +187,13 @@ class Plan:
             if ticks < self._ticks:
                 raise self.restarted(int(ticks))
             self._ticks = int(ticks)
-        self._sign(pool)
+        if self._signed is not None:
+            self._signed.give(pool)
         values = self._program.values(pool, [nan] * len(self._pinned))
         if values is None:
             return nothing
         there = [i for i, value in enumerate(values) if not isnan(value)]
         return Block(Layout(tuple(self._layout.series[i] for i in there)), [values[i] for i in there], when), None
-
-    def _sign(self, pool: list[Number]) -> None:
-        for at, bit in self._signed:
-            if pool[at] >= bit:
-                pool[at] -= bit << 1
 
     # -- when an answer looks different
 
@@ -232,7 +229,7 @@ class Plan:
             ]
             shapes.append(Shape(body, spans, free))
         self._shapes = tuple(shapes)
-        self._signed = tuple(signed)
+        self._signed = signs(signed)
         return facts
 
     def _check_table(self, body: bytes, places: Sequence[Element]) -> None:

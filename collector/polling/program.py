@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from operator import gt, itemgetter, lt, mul, truediv
+from operator import ge, gt, itemgetter, lt, mul, truediv
 from typing import Any, NamedTuple
 
 from snmp.oid import encode as encode_oid
@@ -39,6 +39,29 @@ class Program(NamedTuple):
             numbers += map(operation, places(numbers), operands)
         numbers += pinned
         return select(numbers)
+
+
+class Signs(NamedTuple):
+    """INTEGERs among numbers that were read without their signs: their places, and the sign bit of each."""
+
+    pick: Callable[[Sequence[Number]], Sequence[Number]]
+    bits: tuple[int, ...]
+    places: tuple[tuple[int, int], ...]
+
+    def give(self, numbers: list[Number]) -> None:
+        """Make negative what is."""
+        if any(map(ge, self.pick(numbers), self.bits)):
+            for at, bit in self.places:
+                if numbers[at] >= bit:
+                    numbers[at] -= bit << 1
+
+
+def signs(places: Sequence[tuple[int, int]]) -> Signs | None:
+    """Of (place, sign bit) pairs; None for none."""
+    if not places:
+        return None
+    some = [*places, places[0]]  # of one place alone itemgetter would give no tuple
+    return Signs(itemgetter(*(at for at, _ in some)), tuple(bit for _, bit in some), tuple(places))
 
 
 def plan_for(samples: Sequence[Sample], at: Mapping[bytes, int]) -> tuple[object, Callable[[], Program], tuple[Number, ...]]:
