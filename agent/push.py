@@ -39,8 +39,9 @@ PATIENCE = 30.0
 """Seconds without any acknowledgement after which a collector counts as silent."""
 PROBE = 3.0
 """Seconds between two small questions to a collector that is silent."""
-REFUSED = 60.0
-"""Seconds until a collector that refuses us is tried again."""
+REFUSED, REFUSED_LONGEST = 5.0, 300.0
+"""Seconds until a collector that refuses us is tried again, twice as long each time, up to the second: one that shares its agents
+with others hears some seconds late of who enrolled with them."""
 _FAREWELL, _HURRY = 2.0, 0.5
 """Seconds a farewell may take, and between its tries."""
 _JITTER = 0.1
@@ -107,6 +108,7 @@ class Push:
         self._sure = False
         self.refused = False
         """Does the collector refuse what it is sent?"""
+        self._refused_wait = REFUSED
         self._silent_since: float | None = None
         self._receiver = b""
         self._ending = False
@@ -310,7 +312,8 @@ class Push:
             self.refused = True
             self._silent_since = self._silent_since or now
             self._quieten()
-            self._send_at = now + REFUSED
+            self._send_at = now + self._refused_wait
+            self._refused_wait = min(2 * self._refused_wait, REFUSED_LONGEST)
             return
         if answer is RETRY:
             if len(self._flight) > 1:  # it was restarted, and complains of every one of them
@@ -333,6 +336,7 @@ class Push:
         self._acknowledged_at = int(self._wall())
         self._sure = True
         self.refused = False
+        self._refused_wait = REFUSED
         self._heard = now
         silent, self._silent_since = self._silent_since, None
         if self._receiver not in (b"", self._session.receiver):

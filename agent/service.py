@@ -250,6 +250,8 @@ class Service:
                 for one in heard:
                     if one in ready:
                         one.serve(self._responder)
+                if self._newly_refused():
+                    due = now
             if self._pushes and not self._again:
                 from .ending import reason
 
@@ -292,10 +294,12 @@ class Service:
 
     def _ask_why(self, now: float) -> None:
         """A collector that begins to refuse reports has other keys for us, or none: the next check-in tells."""
-        refused = any(push.refused for push in self._pushes)
-        if refused and not self._refused:
+        if self._newly_refused():
             self._errands.hasten("check-in", now)
-        self._refused = refused
+        self._refused = any(push.refused for push in self._pushes)
+
+    def _newly_refused(self) -> bool:
+        return not self._refused and any(push.refused for push in self._pushes)
 
     def _note(self, now: float) -> None:
         """For `haidang-agent status`: how reports fare."""

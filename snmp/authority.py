@@ -34,7 +34,7 @@ class Request(NamedTuple):
 
 
 class Authority:
-    """An engine, the users it knows and their keys."""
+    """An engine, the users it knows and their keys. Silent where no user may come from; without users it refuses all."""
 
     __slots__ = ("_ciphers", "_engine", "_keys", "_max_size", "_stats", "_users")
 
@@ -52,8 +52,8 @@ class Authority:
         """The request in a datagram; or the Report to send back; or None for what deserves no word. Raises DecodeError."""
         opened = v3.decode(data)
         engine = self._engine
-        if not any(source in access.networks for access in self._users.values()):
-            return None
+        if self._users and not any(source in access.networks for access in self._users.values()):
+            return None  # a stranger, to whom the engine does not show; with no users left, their senders are to know
         if opened.engine_id != engine.id:
             return self._refuse(opened, "usmStatsUnknownEngineIDs", now)
         access = self._users.get(opened.user)

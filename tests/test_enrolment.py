@@ -120,6 +120,7 @@ class Estate:
     def collect(self) -> subprocess.Popen[bytes]:
         process = self.start("haidang.cli", "collector", "run", "--config", str(self.directory / "haidang.toml"))
         peers.wait_until(lambda: "collector started" in self.log() or process.poll() is not None, "the collector runs")
+        assert process.poll() is None, self.log()
         return process
 
     def log(self) -> str:
@@ -194,6 +195,8 @@ def test_rotated_and_revoked(estate: Estate) -> None:
     assert after.pushes[0].user.name != before.pushes[0].user.name and after.pushes[0].to == before.pushes[0].to
     estate.start("agent", "run", "--config", str(estate.directory / "one.toml"))
     peers.wait_until(lambda: estate.state(device) == "up", "it reports with its new keys", 40)
+    checked = "haidang_line_receive_bytes_per_second{"
+    peers.wait_until(lambda: checked in estate.page(), "its first check-in is over, so that only refusals tell", 40)
     assert "is revoked" in estate.haidang("revoke", device)
     told = "it asks why its reports are refused"
     peers.wait_until(lambda: "revoked by" in estate.agent("one", "status").stdout, told, 60, pause=1)

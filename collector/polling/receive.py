@@ -103,7 +103,6 @@ class Receive:
         except ReceiveError:
             self._inbox.close()
             raise
-        self.loop.add_reader(self._inbox.sock, self._readable)
         self._judging = self.loop.call_later(_JUDGE, self._judge)
         self._cleaned = self.loop.time()
 
@@ -135,6 +134,8 @@ class Receive:
         accesses = [UserAccess(user) for user in every]
         self._receiver = Receiver((), accesses, self.engine, stats=self._statistics, decoded=HEAD)
         self._keysmith.submit(self._warm, every)
+        # What came before the first time waits in the socket: agents that are not known yet would be refused.
+        self.loop.add_reader(self._inbox.sock, self._readable)
         self._members = {}
         for reporter in self.reporters.values():
             self._members.setdefault(reporter.device.unit, []).append(reporter)

@@ -223,8 +223,18 @@ def test_a_collector_that_refuses_us_is_named_with_the_reason_and_nothing_is_los
     assert len(told) == 1 and counter in told[0] and not office.collector.told
     assert office.collector.octets < 15_000, "somebody who is refused knocks seldom"
     office.collector.boot(2, users=[user()])
-    office.run(70)
+    office.run(320)
     assert len(office.push.spool) == 0 and office.collector.told[0].reason == report.START
+
+
+def test_a_collector_that_hears_late_of_an_agent_has_its_reports_soon(opened: Opening) -> None:
+    """One of several collectors may learn some seconds later who enrolled with another: it is tried again within as many."""
+    office = opened(users=[user("somebody")])
+    office.run(9)
+    assert office.push.refused and not office.collector.told
+    office.collector.boot(2, users=[user()])
+    office.run(10)
+    assert len(office.push.spool) == 0 and not office.push.refused
 
 
 def test_a_report_that_the_collector_cannot_use_stops_no_other(opened: Opening) -> None:

@@ -78,6 +78,17 @@ def core(notification: Notification | None) -> tuple[OID, int, tuple[VarBind, ..
     return notification.trap, notification.uptime, notification.varbinds
 
 
+def test_without_users_left_senders_are_told() -> None:
+    """A receiver whose last user was taken away says so to who still sends; one whose users come from elsewhere says nothing."""
+    engine = Engine(OURS, 3, NOW - 900)
+    told, reply = Receiver((), (), engine, clock=Clock()).receive(informed(SIGNED), SENDER)
+    assert told is None and reply is not None
+    bindings = message.decode_varbinds(v3.decode_scoped(v3.decode(reply).payload)[2].body)
+    assert bindings[0].oid == COUNTERS["usmStatsUnknownUserNames"]
+    elsewhere = Receiver((), [UserAccess(SIGNED, ["10.1.0.0/16"])], engine, clock=Clock())
+    assert elsewhere.receive(informed(SIGNED), SENDER) == (None, None)
+
+
 # communities
 
 
