@@ -52,7 +52,7 @@ def add_parser(subparsers: Any) -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run_parser = commands.add_parser("run", help="run in the foreground until SIGTERM; SIGHUP reads the settings again")
     run_parser.add_argument("--config", type=Path, required=True, metavar="FILE")
-    run_parser.add_argument("--listen", metavar="HOST:PORT", help="serve the pages here instead of where the settings say")
+    run_parser.add_argument("--listen", metavar="HOST:PORT", help="serve the pages here instead; port 0: a free one")
     run_parser.set_defaults(func=run)
 
 
@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     """Run until told to stop; nothing is started when anything in the settings is wrong."""
     found = settings.read(args.config)
     profiles = load_profiles(found)
-    listen = split(args.listen) if args.listen else (found.web.listen.host, found.web.listen.port)
+    usual = found.web.listen
+    listen = split(args.listen, usual.port, lowest=0) if args.listen else (usual.host, usual.port)
     logs.start(found.collector.log_level)
     collect_seldom()
     try:

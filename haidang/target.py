@@ -57,17 +57,17 @@ def _times(text: str) -> int:
     return int(text)
 
 
-def split(address: str) -> tuple[str, int]:
-    """``host``, ``host:port``, ``[v6]:port`` or a bare IPv6 address; raises ConfigError."""
+def split(address: str, usual: int = PORT, lowest: int = 1) -> tuple[str, int]:
+    """(host, port) of ``host``, ``host:port``, ``[v6]:port`` or a bare IPv6 address, with the usual port; raises ConfigError."""
     host, port = address, ""
     if address.startswith("["):
         host, _, port = address[1:].partition("]")
         port = port.removeprefix(":")
     elif address.count(":") == 1:
         host, _, port = address.partition(":")
-    if not host or (port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
+    if not host or (port and not (port.isascii() and port.isdigit() and lowest <= int(port) < 65536)):
         raise ConfigError(f"not an address: {address!r} (expected HOST, HOST:PORT or [IPV6]:PORT)")
-    return host, int(port) if port else PORT
+    return host, int(port) if port else usual
 
 
 def credential(args: argparse.Namespace) -> tuple[Credential, str]:

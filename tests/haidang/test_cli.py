@@ -328,6 +328,8 @@ def test_addresses() -> None:
     assert split("switch.local:1161") == ("switch.local", 1161)
     assert split("[fe80::1]:1161") == ("fe80::1", 1161)
     assert split("fe80::1") == ("fe80::1", 161)
+    assert split("0.0.0.0", 9715, lowest=0) == ("0.0.0.0", 9715)
+    assert split("127.0.0.1:0", lowest=0) == ("127.0.0.1", 0)
 
 
 VALUES = st.one_of(

@@ -123,6 +123,14 @@ def test_an_agent_that_cannot_enrol_is_told(stage: Cast) -> None:
     assert (stage.directory / "haidang-agent.toml").stat().st_mode & 0o077 == 0
 
 
+def test_the_collector_takes_a_free_port(stage: Cast) -> None:
+    """Where the usual port is taken the collector is started with port 0, and says where its pages are."""
+    config = stage.directory / "haidang.toml"
+    config.write_text('[[unit]]\nid = "here"\n')
+    pages = cast.start_collector(stage, config, 0)
+    assert watcher.fetch(f"{pages}/metrics")
+
+
 def test_snmpd_answers_beside_the_agent(stage: Cast) -> None:
     """Where snmpd is installed it is asked with a community of this run."""
     peers.require("snmpd")
