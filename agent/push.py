@@ -60,7 +60,7 @@ class Push:
     """Reports to one collector. `rows` gives every object as it is now, `uptime` sysUpTime, `say` takes a line for the journal.
 
     `boots` counts the agent's starts, safely on disk: with it the names of parts rise for ever, whatever happens to the spool.
-    `clock` is steady, `wall` gives Unix seconds. Raises StateError for a spool that cannot be used.
+    `clock` is steady, `wall` gives Unix seconds.
     """
 
     def __init__(
@@ -95,6 +95,8 @@ class Push:
         self._number = 0
         self._memory = Memory(enterprise)
         self._base: list[int] = []
+        self._owed: set[int] = set()
+        """Parts of the full report not acknowledged yet, without which the collector understands none of the later ones."""
         self._present: list[int] = []
         self._flight: dict[int, Sent] = {}
         self._unsaved: dict[int, Part] = {}
@@ -167,7 +169,8 @@ class Push:
         """Observe, and keep what is found until it is acknowledged."""
         self._look_at = now + LOOK
         rows = list(self._rows())
-        encoded = None if now >= self._full_at else self._memory.changed(rows)
+        lost = any(sequence not in self.spool for sequence in self._owed)
+        encoded = None if lost or now >= self._full_at else self._memory.changed(rows)
         if encoded is None:
             self._full_at = now + FULL_EVERY
             self._keep(self._memory.full(rows), reason, True)
@@ -192,7 +195,7 @@ class Push:
                 trouble, self._unsaved[sequence] = str(error), part
         self._tell("spool", trouble)
         if full:
-            self._base = sequences
+            self._base, self._owed = sequences, set(sequences)
         self._present = sorted({*self._base, *sequences})
 
     def farewell(self, reason: int, patience: float = _FAREWELL) -> None:
@@ -333,6 +336,7 @@ class Push:
 
     def _answered(self, sequence: int, now: float) -> None:
         self._acknowledged(sequence)
+        self._owed.discard(sequence)
         self._acknowledged_at = int(self._wall())
         self._sure = True
         self.refused = False

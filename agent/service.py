@@ -140,11 +140,16 @@ class Service:
         self._enrolment = _enrolment(settings.state)
         self._errands = Errands(self._listed(), say)
         self._ending = self._again = self._refused = False
-        self._noted = 0.0
+        self._noted, self._unnoted = 0.0, ""
         self._lifeline: lifeline.Lifeline | None = None
         self._probation = _probation()
         self._groups = self._machine.groups()
-        state.prepare(settings.state)
+        try:
+            state.prepare(settings.state)
+        except StateError as error:
+            if self._enrolment is None:
+                raise
+            say(f"{error}; reports go on from memory")
         self.endpoints: list[Endpoint] = []
         self._engine: Engine | None = None
         self._pushes: list[Push] = []
@@ -185,10 +190,20 @@ class Service:
         return responder
 
     def _start_engine(self) -> Engine:
-        from snmp.engine import Engine
-
+        """This agent's own; where the disk is full, worn out or damaged a spare one, so that somebody hears of it."""
         directory, enterprise = self._settings.state, self._settings.enterprise
-        return Engine.start(os.path.join(directory, state.ENGINE_BOOTS), state.engine_id(directory, enterprise), steady())
+        pushes = self._all_pushes()
+        try:
+            return state.engine(directory, enterprise)
+        except StateError as error:
+            if not pushes:
+                raise
+            say(f"{error}; reports go on under another engine ID")
+            whose = self._enrolment.device if self._enrolment is not None else pushes[0].user.name
+            return state.spare_engine(enterprise, whose)
+
+    def _all_pushes(self) -> tuple[PushSettings, ...]:
+        return self._settings.pushes + (self._enrolment.pushes if self._enrolment is not None else ())
 
     def _listed(self) -> list[Errand]:
         """What children do, in the order of a start."""
@@ -250,7 +265,7 @@ class Service:
                 for one in heard:
                     if one in ready:
                         one.serve(self._responder)
-                if self._newly_refused():
+                if self._turned():
                     due = now
             if self._pushes and not self._again:
                 from .ending import reason
@@ -258,6 +273,8 @@ class Service:
                 why = reason(self._lifeline is not None and self._lifeline.going_down)
                 for push in self._pushes:
                     push.farewell(why)
+                self._noted = 0.0
+                self._note(steady())
         finally:
             signal.set_wakeup_fd(-1)
             waker.close()
@@ -278,8 +295,7 @@ class Service:
 
     def _doings(self) -> list[str]:
         doings = [f"listens on {', '.join(map(str, self.endpoints))}"] if self.endpoints else []
-        pushes = self._settings.pushes + (self._enrolment.pushes if self._enrolment is not None else ())
-        doings += [f"tells {push.place}" for push in pushes]
+        doings += [f"tells {push.place}" for push in self._all_pushes()]
         return doings or ["waits: nobody may ask it, and it tells no collector (enrol it, or write a [[community]])"]
 
     def _tick(self, now: float) -> None:
@@ -293,23 +309,28 @@ class Service:
             self._ending = self._again = True
 
     def _ask_why(self, now: float) -> None:
-        """A collector that begins to refuse reports has other keys for us, or none: the next check-in tells."""
-        if self._newly_refused():
+        """A collector that begins to refuse reports has other keys for us, or none; one that takes them again has not any more
+        what it told us then: a check-in tells."""
+        if self._turned():
             self._errands.hasten("check-in", now)
-        self._refused = any(push.refused for push in self._pushes)
+            self._refused = not self._refused
 
-    def _newly_refused(self) -> bool:
-        return not self._refused and any(push.refused for push in self._pushes)
+    def _turned(self) -> bool:
+        return self._refused != any(push.refused for push in self._pushes)
 
     def _note(self, now: float) -> None:
         """For `haidang-agent status`: how reports fare."""
         if self._pushes and now >= self._noted:
             self._noted = now + NOTE_EVERY
+            trouble = ""
             try:
                 told = ",\n".join(push.standing() for push in self._pushes)
                 state.write(os.path.join(self._settings.state, state.REPORTS), f"[{told}]\n".encode(), lasting=False)
             except StateError as error:
-                say(str(error))
+                trouble = str(error)
+            if trouble and trouble != self._unnoted:
+                say(trouble)
+            self._unnoted = trouble
 
     def _prove(self, now: float) -> None:
         """A version that was sent has to show that it works."""
@@ -330,7 +351,7 @@ class Service:
             say("the keys here were made for another machine: nothing is reported until this one has its own")
             return
         if self._enrolment is not None:
-            self._open_pushes(self._settings.pushes + self._enrolment.pushes)
+            self._open_pushes(self._all_pushes())
 
     def _check_in_ended(self, status: int | None) -> None:
         if status:

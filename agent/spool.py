@@ -35,7 +35,7 @@ class Spool:
     """Payloads by name (a whole number below 2^64), in the order of their names. `say` takes a line for the journal.
 
     At most `limit` bytes of files: when they are full the oldest low-value payloads go first, and the oldest of all only when
-    nothing else is left. Raises StateError for a directory that cannot be used.
+    nothing else is left. What cannot be read is left out and said.
     """
 
     def __init__(self, directory: str, limit: int, say: Callable[[str], None], segment: int = SEGMENT) -> None:
@@ -50,14 +50,18 @@ class Spool:
         self._sorted = False
         self.dropped = 0
         """Payloads that were given up for want of room since the start."""
+        names: list[str] = []
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
             names = sorted(name for name in os.listdir(directory) if name.endswith(_SUFFIX) and name[:-6].isdigit())
-            for name in names:
-                self._read(int(name[:-6]))
         except OSError as error:
-            raise StateError(f"{directory}: reports cannot be kept there: {error.strerror}") from None
-        self._number = max(self._sizes, default=0)
+            say(f"{directory}: reports cannot be kept there: {error.strerror}")
+        for name in names:
+            try:
+                self._read(int(name[:-6]))
+            except OSError as error:
+                say(f"{os.path.join(directory, name)}: cannot be read, its reports are left out: {error.strerror}")
+        self._number = max((int(name[:-6]) for name in names), default=0)
         self._sweep()
 
     def __len__(self) -> int:
@@ -189,6 +193,7 @@ class Spool:
 
     def _begin(self) -> None:
         self.close()
+        os.makedirs(self._directory, mode=0o700, exist_ok=True)
         number = self._number + 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._file = os.open(self._path(number), flags, 0o600)

@@ -1,11 +1,14 @@
-"""What the agent keeps on disk: its engine ID and the objects of the last inventory."""
+"""What the agent keeps on disk: its engine and the objects of the last inventory."""
 
 from __future__ import annotations
 
 import os
+import socket
+import time
 from collections.abc import Iterable
 
 from snmp import ber, message
+from snmp.engine import Engine, steady
 from snmp.errors import SnmpError
 from snmp.tree import Row
 
@@ -22,8 +25,12 @@ REPORTS = "reports.json"
 
 _CHUNK = 1000
 """Objects in one sequence of the file; a reader takes at most `message.MAX_VARBINDS`."""
-_RANDOM_OCTETS = 12
+_OCTETS = 12
+"""Octets of an engine ID of our own behind its format."""
+_SINCE = 1_577_836_800
+"""2020-01-01, from which a spare engine's boots are counted in seconds: they rise until 2088."""
 _LIMIT = 16 << 20
+_MACHINE_ID = "/etc/machine-id"
 
 
 def prepare(directory: str) -> None:
@@ -43,7 +50,7 @@ def engine_id(directory: str, enterprise: int) -> bytes:
     path = os.path.join(directory, ENGINE_ID)
     found = read(path)
     if found is None:
-        made = (enterprise | 1 << 31).to_bytes(4, "big") + b"\x05" + os.urandom(_RANDOM_OCTETS)
+        made = _formed(enterprise, os.urandom(_OCTETS))
         write(path, made.hex().encode() + b"\n")
         return made
     try:
@@ -53,6 +60,30 @@ def engine_id(directory: str, enterprise: int) -> bytes:
     if not 5 <= len(kept) <= 32:
         raise StateError(f"{path}: expected an engine ID in hexadecimal, found {found[:60]!r}; remove the file to get a new one")
     return kept
+
+
+def engine(directory: str, enterprise: int) -> Engine:
+    """This agent's engine, one more boot of it counted; raises StateError."""
+    try:
+        return Engine.start(os.path.join(directory, ENGINE_BOOTS), engine_id(directory, enterprise), steady())
+    except SnmpError as error:
+        raise StateError(str(error)) from None
+
+
+def spare_engine(enterprise: int, whose: str) -> Engine:
+    """An engine for who cannot keep one: its ID is the same at every start, its boots rise with the calendar."""
+    import hashlib  # which only those who report have loaded
+
+    try:
+        machine = read(_MACHINE_ID) or b""
+    except StateError:
+        machine = b""
+    digest = hashlib.sha256(f"haidang-agent engine {whose} {socket.gethostname()} ".encode() + machine).digest()
+    return Engine(_formed(enterprise, digest[:_OCTETS]), max(1, int(time.time()) - _SINCE), steady())
+
+
+def _formed(enterprise: int, octets: bytes) -> bytes:
+    return (enterprise | 1 << 31).to_bytes(4, "big") + b"\x05" + octets
 
 
 def read(path: str) -> bytes | None:

@@ -203,6 +203,22 @@ def test_rotated_and_revoked(estate: Estate) -> None:
     assert enrolment.load(str(state)) == after, "what it has stays, for it may be invited again"
 
 
+@pytest.mark.parametrize("damage", ["engine-boots", "engine-id", "directory"])
+def test_a_worn_out_disk_keeps_no_machine_from_reporting(estate: Estate, damage: str) -> None:
+    """An agent whose state was damaged, or can be written no longer, reports all the same: who shall hear of it otherwise?"""
+    device = estate.enrolled("one")
+    state = estate.directory / "one"
+    if damage == "directory":
+        for name in ("engine-boots.new", "engine-id.new"):
+            (state / name).mkdir()
+        (state / "spool").write_text("")
+    else:
+        (state / damage).write_bytes(b"\0\0\0")
+    process = estate.start("agent", "run", "--config", str(estate.directory / "one.toml"))
+    peers.wait_until(lambda: estate.state(device) == "up", "it reports", 40)
+    assert "reports go on under another engine ID" in estate.log() and process.poll() is None
+
+
 def test_a_copied_disk_is_noticed(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with a copy of another one's disk finds out by itself, forgets the other's engine and reports, and becomes a
     device of its own."""

@@ -268,6 +268,24 @@ def test_a_full_disk_costs_no_present_report(opened: Opening, monkeypatch: pytes
     assert len(office.push.spool) == 1
 
 
+def test_what_later_reports_differ_from_is_made_again_when_it_got_lost(opened: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full report that neither the disk took nor the collector is made once more, so that those after it are understood."""
+    office = opened()
+    office.collector.cut = True
+
+    def full(file: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    office.run(700)
+    monkeypatch.undo()
+    office.collector.cut = False
+    office.rows = rows(2000)
+    office.run(700)
+    bases = {told.base for told in office.collector.told}
+    assert bases and bases <= {told.sequence for told in office.collector.told}
+
+
 def test_a_damaged_spool_is_said_and_the_rest_arrives(opened: Opening, tmp_path: Path) -> None:
     """Octets overwritten in a spool cost the parts they hit; the agent starts, says so and sends the others."""
     office = opened()

@@ -37,6 +37,35 @@ def test_what_waits_is_there_after_a_restart(tmp_path: Path) -> None:
     assert again.oldest() == 1 and not said
 
 
+def test_a_segment_that_cannot_be_read_costs_its_own_payloads_alone(tmp_path: Path) -> None:
+    """On a disk with bad sectors the others are still there, new ones are kept, and it is said."""
+    spool, _ = make(tmp_path)
+    for n in range(200):
+        spool.put(n, b"x" * 50)
+    spool.close()
+    *_, last = sorted(tmp_path.iterdir())
+    last.unlink()
+    last.mkdir()  # which no user, not even root, can read as a file
+    again, said = make(tmp_path)
+    assert 0 < len(again) < 200 and 0 in again
+    assert len(said) == 1 and f"{last}: cannot be read" in said[0]
+    again.put(500, b"new")
+    assert again.get(500) == b"new"
+
+
+def test_a_directory_that_cannot_be_used_is_said_and_tried_again(tmp_path: Path) -> None:
+    """A disk that is full or worn out at the start keeps nothing; what is put there later finds room when there is some."""
+    place = tmp_path / "spool"
+    place.write_text("in the way")
+    spool, said = make(place)
+    assert len(said) == 1 and "reports cannot be kept there" in said[0]
+    with pytest.raises(StateError, match="a report cannot be kept"):
+        spool.put(1, b"lost")
+    place.unlink()
+    spool.put(2, b"kept")
+    assert list(spool) == [2] and spool.get(2) == b"kept"
+
+
 def test_nothing_stays_when_all_is_acknowledged(tmp_path: Path) -> None:
     """Files go when nothing in them is waited for: an idle spool is at most the file being written."""
     spool, _ = make(tmp_path)

@@ -27,6 +27,18 @@ def test_a_damaged_engine_id_is_said(tmp_path: Path) -> None:
         state.engine_id(str(tmp_path), 32473)
 
 
+def test_a_spare_engine_is_the_machines_own_and_its_boots_rise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it is on disk: the same agent finds the same ID at every start, another one another, and boots go up."""
+    monkeypatch.setattr(state.time, "time", lambda: 1_800_000_000.0)
+    before = state.spare_engine(32473, "pc-1")
+    monkeypatch.setattr(state.time, "time", lambda: 1_800_000_005.0)
+    after = state.spare_engine(32473, "pc-1")
+    assert after.id == before.id and len(after.id) == 17 and after.boots == before.boots + 5
+    assert state.spare_engine(32473, "pc-2").id != before.id
+    monkeypatch.setattr(state.time, "time", lambda: 0.0)
+    assert state.spare_engine(32473, "pc-1").boots == 1
+
+
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     """More objects than a message may hold are kept in chunks, in order."""
     rows = [(OID((1, 3, 6, n)), ber.OCTET_STRING, f"row {n}".encode()) for n in range(9000)]
