@@ -139,8 +139,7 @@ def _check_in(options: dict[str, str]) -> int:
 
     if os.name == "posix":
         os.nice(10)
-    check_in(_required(options, "--state", "check-in"), _enterprise(options, "check-in"))
-    return 0
+    return check_in(_required(options, "--state", "check-in"), _enterprise(options, "check-in"))
 
 
 def _places(pushes: tuple[Push, ...]) -> str:

@@ -25,9 +25,11 @@ from .errors import AgentError, PortalError, SettingsError, StateError
 from .inventory.parts import Standing
 from .inventory.rows import standing_rows
 from .portal import Portal
-from .service import OTHER_MACHINE, source
+from .service import OTHER_MACHINE, UNANSWERED, source
 from .settings import SPOOL, place, pushes
 
+_LEAST, _MOST = 60, 7 * 86400
+"""Seconds between two check-ins."""
 _LONGEST_KEY = 64
 """Hexadecimal digits of an Ed25519 key."""
 
@@ -72,10 +74,10 @@ def check(directory: str) -> int:
     return OTHER_MACHINE if known is not None and identity.other(known.machine, found) else 0
 
 
-def check_in(directory: str, enterprise: int) -> None:
+def check_in(directory: str, enterprise: int) -> int:
     """Ask the collector, and keep what it says; a machine that came by these keys with a copied disk gets keys of its own.
 
-    Raises AgentError for what is wrong here; what is wrong with the collector, or on the way, is kept as the agent's trouble.
+    Gives 0, or `UNANSWERED` when it could not be asked, or not now. Raises AgentError for what is wrong here; what is wrong with the collector, or on the way, is kept as the agent's trouble.
     """
     known = load(directory)
     if known is None:
@@ -91,7 +93,7 @@ def check_in(directory: str, enterprise: int) -> None:
     except (PortalError, SettingsError) as error:
         # What the clock was when the collector last told the time may be true no longer.
         _keep(directory, standing._replace(trouble=str(error), clock_milliseconds=None), enterprise)
-        return
+        return 0 if isinstance(error, PortalError) and not error.passing else UNANSWERED
     if copied:
         _become_another(directory)
     standing = _timed(Standing() if copied else standing, answer, time.time())
@@ -104,6 +106,7 @@ def check_in(directory: str, enterprise: int) -> None:
         _keep(directory, standing, enterprise)
     portal = Portal(made.url, made.pin, made.ca, made.user, made.token)
     _keep(directory, standing._replace(update=update.news(answer.get("update"), made.release_key, portal)), enterprise)
+    return 0
 
 
 def standing_of(directory: str) -> Standing:
@@ -145,7 +148,7 @@ def _enrolment(answer: Mapping[str, Any], url: str, pin: str, ca: str, machine: 
     ]  # fmt: skip
     found = pushes(tables, os.path.join(directory, FILE))
     named = {key: answer[key] for key in ("device", "unit", "unit_name", "user", "token")}
-    seconds = max(60, answer["check_in"])
+    seconds = min(max(_LEAST, answer["check_in"]), _MOST)
     key = answer.get("release_key", "")
     named["release_key"] = key if isinstance(key, str) and len(key) <= _LONGEST_KEY else ""
     return Enrolment(url=url, pin=pin, ca=ca, check_in_seconds=seconds, machine=machine, pushes=found, **named)
@@ -155,6 +158,8 @@ def _place(to: str, otherwise: str, family: int) -> str:
     """A collector's address and port, as numbers: the name service may be away when reports are to be sent."""
     host, _, port = to.rpartition(":")
     host = host.strip("[]") or otherwise
+    if not (port.isascii() and port.isdigit() and len(port) <= 5):
+        raise PortalError(f"the collector names {to[:80]!r} as the place for reports, expected an address and a port")
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -198,7 +203,7 @@ def _tested(standing: Standing, portal: Portal, made: Enrolment, leave: Mapping[
     transmit = receive = None
     trouble = standing.trouble
     try:
-        if isinstance(seconds, int | float) and isinstance(most, int):
+        if isinstance(seconds, int | float) and seconds > 0 and isinstance(most, int):
             receive = line.download(portal, min(seconds, 60.0))
             transmit = line.upload(portal, min(seconds, 60.0), most, rate if isinstance(rate, int | float) else None)
     except PortalError as error:

@@ -60,11 +60,11 @@ class Errands:
             if errand is not None:
                 self._start(errand, now)
 
-    def hasten(self, name: str, now: float) -> None:
-        """This errand is due at once."""
+    def hasten(self, name: str, when: float) -> None:
+        """This errand is due then, if not before."""
         for errand in self._errands:
             if errand.name == name:
-                errand.due = now
+                errand.due = min(errand.due, when)
 
     def close(self) -> None:
         """End the child."""

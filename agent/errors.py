@@ -29,3 +29,8 @@ class PortalError(AgentError):
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
+
+    @property
+    def passing(self) -> bool:
+        """May the same question be answered a little later?"""
+        return self.status in (0, 408, 429) or self.status >= 500

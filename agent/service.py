@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 OTHER_MACHINE = 3
 """Exit status of `haidang-agent identity`: the keys here were made for another machine."""
+UNANSWERED = 4
+"""Exit status of `haidang-agent check-in`: the collector could not be asked, or not now."""
+RETRY = 30.0
+"""Seconds until it is asked again, more or less; each further time it is twice as long, up to the usual time."""
 TICK = 15.0
 """Seconds between two looks at the processors when nobody asks."""
 FETCH = 1800.0
@@ -141,6 +145,7 @@ class Service:
         self._errands = Errands(self._listed(), say)
         self._ending = self._again = self._refused = False
         self._noted, self._unnoted = 0.0, ""
+        self._retry = RETRY
         self._lifeline: lifeline.Lifeline | None = None
         self._probation = _probation()
         self._groups = self._machine.groups()
@@ -354,10 +359,16 @@ class Service:
             self._open_pushes(self._all_pushes())
 
     def _check_in_ended(self, status: int | None) -> None:
-        if status:
+        if status == UNANSWERED:
+            # A machine may be on for less than the usual time, or have its network some seconds after its start.
+            self._errands.hasten("check-in", steady() + self._retry * (0.5 + os.urandom(1)[0] / 255))
+            self._retry *= 2
+        elif status:
             say(f"asking the collector ended with status {status}")
-        elif status == 0:
+        if status in (0, UNANSWERED):
             self._load_inventory(self._responder)
+        if status == 0:
+            self._retry = RETRY
             if version := versions.waiting():
                 say(f"makes way for {version}")
                 self._ending = True
