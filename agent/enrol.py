@@ -77,7 +77,8 @@ def check(directory: str) -> int:
 def check_in(directory: str, enterprise: int) -> int:
     """Ask the collector, and keep what it says; a machine that came by these keys with a copied disk gets keys of its own.
 
-    Gives 0, or `UNANSWERED` when it could not be asked, or not now. Raises AgentError for what is wrong here; what is wrong with the collector, or on the way, is kept as the agent's trouble.
+    Gives 0, or `UNANSWERED` when it could not be asked, or not now. Raises AgentError for what is wrong here; what is wrong with
+    the collector, or on the way, is kept as the agent's trouble.
     """
     known = load(directory)
     if known is None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 import peers
@@ -144,7 +145,7 @@ def check_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
             if started.count("check-in") > count:
                 found.append(clock[0])
             clock[0] += 5.0
-        return [after - before for before, after in zip(found, found[1:], strict=False)]
+        return [after - before for before, after in pairwise(found)]
 
     yield run
     service.close()
