@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,12 @@ def _password_hash(found: Any) -> Password:
 _AUTH, _PRIV = alias("an authentication protocol", AUTH), alias("a privacy protocol", PRIV)
 _PACE = number(0.1, 100_000)
 
+def _database(found: Secret) -> Secret:
+    if not re.match(r"(sqlite|postgresql)(\+\w+)?://", found.reveal()):
+        raise ValueError("is no SQLAlchemy URL; expected sqlite:///PATH or postgresql://USER@HOST/DATABASE")
+    return found
+
+
 KEYS: Mapping[str, Mapping[str, Key]] = {
     "collector": {
         "interval": Key(duration(1, 86400), 60.0),
@@ -50,7 +57,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "retries": Key(whole(0, 10), 2),
         "packets_per_second": Key(_PACE, 100.0),
         "state_directory": Key(text, Path("state"), path=True),
-        "database": Key(_secret, None, secret=True),
+        "database": Key(_database, None, secret=True),
         "profiles": Key(text, None, path=True),
         "log_level": Key(one_of("debug", "info", "warning", "error"), "info"),
     },

@@ -16,6 +16,7 @@ from .errors import ConfigError
 from .expressions import Object
 from .grammar import Use, read_facts, read_object, read_rule, used
 from .rules import SECTIONS, Rule, Text, Value
+from .tables import suggest
 
 BUNDLED = Path(__file__).parent / "profiles"
 GENERIC = "generic"
@@ -243,7 +244,8 @@ class _Loading:
         for one in node.list():
             wanted = one.text()
             if wanted not in self._files:
-                raise one.found(f"the name of a profile: one of {', '.join(sorted(self._files))}")
+                others = (other for other in sorted(self._files) if other != name)
+                raise one.found(f"the name of a profile{suggest(wanted, others)}")
             if wanted == name or (wanted in self._done and self._done[wanted] is None):
                 raise one.error(f"{wanted!r} cannot be extended: it has an error of its own, or extends {name} itself")
             parent = self._profile(wanted)

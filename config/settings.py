@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -120,6 +121,8 @@ class Settings:
     discoveries: Mapping[str, Discovery] = field(default_factory=dict)
 
 
+_RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)((?!/|:memory:|file:).+)")
+"""A file's path in an SQLAlchemy URL, which SQLAlchemy would begin at the working directory."""
 _SINGLE = ("collector", "web", "agents", "remote_write")
 _REPEATED = ("credential", "unit", "device", "discovery")
 
@@ -156,11 +159,15 @@ class _Reading:
 
     def _file(self, path: Path, main: bool) -> None:
         try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+            raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             self.problems.append(f"{path}: cannot be read ({error.strerror}); expected a settings file in TOML")
             return
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            at, found = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
+            self.problems.append(f"{path}: line {at} is not UTF-8 text (0x{found:02x}); save the file as UTF-8")
+            return
+        except tomllib.TOMLDecodeError as error:
             self.problems.append(f"{path}: not valid TOML: {error}")
             return
         self.files.append(path)
@@ -218,8 +225,10 @@ class _Reading:
 
     def _collector(self) -> Collector:
         values = self._section("collector").take(KEYS["collector"])
-        state = values["state_directory"] = self.path.parent / values["state_directory"]
-        values["database"] = values["database"] or Secret(f"sqlite:///{state / 'haidang.db'}")
+        if values["database"] is None:
+            values["database"] = Secret(f"sqlite:///{values['state_directory'] / 'haidang.db'}")
+        elif beside := _RELATIVE_SQLITE.fullmatch(values["database"].reveal()):
+            values["database"] = Secret(f"{beside[1]}{self.path.parent / beside[2]}")
         return Collector(**values)
 
     def _web(self) -> Web:

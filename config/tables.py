@@ -84,7 +84,7 @@ class Table:
                 seen += 1
                 values[name] = self._value(name, key, raw[name])
             else:
-                values[name] = key.default
+                values[name] = self._default(key)
                 if key.required:
                     self.wrong(name, "is missing")
         if seen < len(raw):
@@ -96,8 +96,11 @@ class Table:
             value = key.read(found)
         except ValueError as error:
             self.wrong(name, str(error))
-            return key.default
+            return self._default(key)
         return self._file.parent / value if key.path else value
+
+    def _default(self, key: Key) -> Any:
+        return self._file.parent / key.default if key.path and key.default is not None else key.default
 
     def _secret(self, name: str, key: Key) -> tuple[Any, int]:
         written = [spelling for spelling in key.spellings(name) if spelling in self._raw]
@@ -125,7 +128,7 @@ class Table:
             return os.environ[given]
         path = self._file.parent / given
         try:
-            content = path.read_text(encoding="utf-8").strip("\r\n")
+            content = path.read_text(encoding="utf-8-sig").strip("\r\n")
         except UnicodeDecodeError:
             raise ValueError(f"{path} is not UTF-8 text; expected one line with the secret") from None
         except OSError as error:

@@ -112,22 +112,29 @@ def run_add(args: argparse.Namespace) -> int:
 def run_name(args: argparse.Namespace) -> int:
     """Look up one object or name."""
     if args.what[:1].isdigit() or args.what.startswith("."):
-        try:
-            oid = OID.parse(args.what)
-        except ValueError as e:
-            raise ConfigError(str(e)) from e
+        oid = found(args.what)
         for n in range(len(oid), 0, -1):
             if (name := names().get(OID(oid[:n]))) is not None:
                 print(".".join((name, *map(str, oid[n:]))))
                 return 0
         print(f"haidang mib: nothing known of {oid}", file=sys.stderr)
         return 1
-    for oid, name in names().items():
-        if name == args.what:
-            print(oid)
-            return 0
-    print(f"haidang mib: no object {args.what!r} is known: add its module with `haidang mib add FILE`", file=sys.stderr)
-    return 1
+    print(found(args.what))
+    return 0
+
+
+def found(what: str) -> OID:
+    """The object identifier that is written so: in numbers, or a known name and what follows it; raises ConfigError."""
+    if what[:1].isdigit() or what.startswith("."):
+        try:
+            return OID.parse(what)
+        except ValueError as e:
+            raise ConfigError(str(e)) from e
+    name, dot, rest = what.partition(".")
+    for oid, known in names().items():
+        if known == name:
+            return found(f"{oid}{dot}{rest}")
+    raise ConfigError(f"no object {name!r} is known: add its module with `haidang mib add FILE`")
 
 
 def _declared(path: Path) -> Iterator[tuple[str, list[Any]]]:

@@ -63,7 +63,10 @@ def run_list(args: argparse.Namespace) -> int:
 
 def run_check(args: argparse.Namespace) -> int:
     """Reading raises ConfigError with all that is wrong."""
-    print(f"{counted(len(_load(args)), 'profile')}: all right")
+    profiles = _load(args)
+    own = sum(Path(profiles[name].file).parent == args.profiles for name in profiles) if args.profiles else 0
+    of_these = f", {own or 'none'} of them from {args.profiles}" if args.profiles else ""
+    print(f"{counted(len(profiles), 'profile')}{of_these}: all right")
     return 0
 
 

@@ -70,13 +70,15 @@ def test_sample_comments_are_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     lines = SAMPLE.read_text(encoding="utf-8").splitlines()
     for directory in ("secrets", "tls", "units", "profiles"):
         (tmp_path / directory).mkdir()
-    for name in ("database", "prometheus", "community", "auth", "priv", "agents", "remote-write", "remote-write-token"):
+    for name in ("prometheus", "community", "auth", "priv", "agents", "remote-write", "remote-write-token"):
         (tmp_path / "secrets" / name).write_text("a long secret, of 32 octets at least\n")
     for name in ("tls/certificate.pem", "tls/key.pem", "tls/ca.pem", "units/one.toml"):
         (tmp_path / name).touch()
     secrets = ("WEB_PASSWORD", "AGENTS_KEY", "REMOTE_WRITE_PASSWORD", "REMOTE_WRITE_TOKEN")
-    for name in ("DATABASE", "COMMUNITY", "AUTH", "PRIV", *secrets):
+    for name in ("COMMUNITY", "AUTH", "PRIV", *secrets):
         monkeypatch.setenv(f"HAIDANG_{name}", "a long secret, of 32 octets at least")
+    (tmp_path / "secrets" / "database").write_text("postgresql://haidang:a-secret@10.1.2.3/haidang\n")
+    monkeypatch.setenv("HAIDANG_DATABASE", "postgresql://haidang:a-secret@10.1.2.3/haidang")
     tried = 0
     for at, line in enumerate(lines):
         if not re.match(r"#[a-z_]+ = ", line):
@@ -111,6 +113,25 @@ def test_defaults(tmp_path: Path) -> None:
     assert found.units["office"].interval == 60
     (device,) = found.devices
     assert (device.id, device.address, device.port, device.profile) == ("10.0.0.1", "10.0.0.1", 161, "")
+
+
+def test_paths_begin_where_the_file_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative paths, those of SQLite URLs included, begin at the settings file, wherever one works."""
+    (tmp_path / "etc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    file = Path("etc", "haidang.toml")
+    for written, state, database in (
+        ("", "etc/state", "sqlite:///etc/state/haidang.db"),
+        ('state_directory = "kept"', "etc/kept", "sqlite:///etc/kept/haidang.db"),
+        ('database = "sqlite:///other.db"', "etc/state", "sqlite:///etc/other.db"),
+        ('database = "sqlite+pysqlite:///a/b.db"', "etc/state", "sqlite+pysqlite:///etc/a/b.db"),
+        ('database = "sqlite:////var/a.db"', "etc/state", "sqlite:////var/a.db"),
+        ('database = "sqlite:///:memory:"', "etc/state", "sqlite:///:memory:"),
+        ('database = "postgresql://u@h/d"', "etc/state", "postgresql://u@h/d"),
+    ):
+        file.write_text(f"[collector]\n{written}\n", encoding="utf-8")
+        found = read(file).collector
+        assert (found.state_directory, found.database.reveal()) == (Path(state), database)
 
 
 def test_units_follow_the_collector(tmp_path: Path) -> None:
@@ -195,12 +216,25 @@ def test_units_follow_the_collector(tmp_path: Path) -> None:
         ("include = ['units/*.toml']", "include: 'units/*.toml' matches no file"),
         ("include = 'units'", "include: found 'units', expected a list of file names or patterns"),
         ("[collector", "not valid TOML: "),
+        ("[collector]\ndatabase = 'haidang'", "[collector]: database: is no SQLAlchemy URL; expected sqlite:///PATH"),
     ],
 )
 def test_each_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
     """A mistake gives one message with the file, the key's place, what was found and what would be right."""
     found = problems(tmp_path, text)
     assert any(problem.startswith(f"haidang.toml: {message}") for problem in found), found
+
+
+def test_files_as_windows_editors_save_them(tmp_path: Path) -> None:
+    """A byte order mark is no part of the settings or of a secret; text that is not UTF-8 is told with its line."""
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfs3cret\r\n")
+    path = tmp_path / "haidang.toml"
+    path.write_bytes(b"\xef\xbb\xbf[[credential]]\r\nname='a'\r\nversion='2c'\r\ncommunity_file='secret'\r\n")
+    community = read(path).credentials["a"].community
+    assert community is not None and community.reveal() == "s3cret"
+    path.write_bytes(b"[[unit]]\nid = 'a'\nname = 'x\xe3'\n")
+    with pytest.raises(ConfigError, match=r"haidang.toml: line 3 is not UTF-8 text \(0xe3\); save the file as UTF-8"):
+        read(path)
 
 
 def test_unreadable_secret(tmp_path: Path) -> None:

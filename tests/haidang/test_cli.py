@@ -184,9 +184,37 @@ def test_a_version_is_spoken_not_printed(devices: Running, capsys: pytest.Captur
 
 
 def test_walk_says_when_nobody_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A walk of a closed port is an error with the reason."""
-    assert main(["walk", f"127.0.0.1:{peers.free_port('udp')}", "-o", str(tmp_path / "walk")]) == 1
+    """A walk of a closed port is an error with the reason, and leaves the last walk's file as it was."""
+    path = tmp_path / "walk"
+    path.write_text("kept")
+    assert main(["walk", f"127.0.0.1:{peers.free_port('udp')}", "-o", str(path)]) == 1
     assert "refused" in capsys.readouterr().err
+    assert path.read_text() == "kept"
+
+
+def test_walks_begin_at_names(devices: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    """A known name stands for its object, and with an index for that one value; an unknown one says how it becomes known."""
+    assert main(["walk", of_kind(devices, "ups"), "sysName"]) == 0
+    below = capsys.readouterr().out
+    assert below.startswith("1.3.6.1.2.1.1.5.0|")
+    for engine in ("haidang", "pysnmp"):
+        assert main(["walk", of_kind(devices, "ups"), "sysName.0", "--engine", engine]) == 0
+        assert capsys.readouterr().out == below
+    assert main(["walk", of_kind(devices, "ups"), "noSuchName"]) == 2
+    assert "no object 'noSuchName' is known: add its module with `haidang mib add FILE`" in capsys.readouterr().err
+
+
+def test_profile_check_counts_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`haidang profile check --profiles DIR` says how many it found there, so that a wrong directory shows."""
+    assert main(["profile", "check", "--profiles", str(tmp_path)]) == 0
+    assert f"none of them from {tmp_path}: all right" in capsys.readouterr().out
+    own = tmp_path / "lake.yaml"
+    own.write_text("description: Lake\nextends: system\nmatch: [{object_id: 1.3.6.1.4.1.32473.99}]\n")
+    assert main(["profile", "check", "--profiles", str(tmp_path)]) == 0
+    assert f", 1 of them from {tmp_path}: all right" in capsys.readouterr().out
+    own.write_text("description: Lake\nextends: sistem\n")
+    assert main(["profile", "check", "--profiles", str(tmp_path)]) == 2
+    assert "extends: found 'sistem', expected the name of a profile; did you mean \"system\"?" in capsys.readouterr().err
 
 
 def test_a_walk_becomes_a_draft(devices: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
