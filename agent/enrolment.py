@@ -17,7 +17,7 @@ FILE = "enrolment.toml"
 class Enrolment(NamedTuple):
     """An agent's place with its collector.
 
-    `pin` is the SHA-256 of the collector's certificate, `ca` a file of authorities; without them the system's vouch.
+    `pin` is the SHA-256 of the key of the collector's certificate, `ca` a file of authorities; without them the system's vouch.
     `machine` is what the machine said of itself then. `release_key` is what new versions are signed with, in hexadecimal, empty
     while the collector has none; once it is known no answer changes it.
     """

@@ -12,7 +12,11 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.exceptions import SSLError
+
+from config.pin import pin_of
 
 from . import __version__
 from .errors import PortalError, SettingsError
@@ -26,19 +30,43 @@ _DATES = (9, 10)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
+class _Pinned(HTTPSConnection):
+    """Takes certificates of one key and no others, whoever signed them, whatever their dates are."""
+
+    pin = ""
+
+    def connect(self) -> None:
+        super().connect()
+        try:
+            found = pin_of(self.sock.getpeercert(binary_form=True) or b"")  # type: ignore[union-attr]
+        except ValueError as error:
+            raise SSLError(f"the certificate cannot be read: {error}") from None
+        if found != self.pin:
+            raise SSLError(f"the SHA-256 of its key is {found}, expected {self.pin}")
+        self.is_verified = True
+
+
 class _Adapter(HTTPAdapter):
-    """With a pin it takes one certificate and no other, whoever signed it, whatever its dates are."""
+    """With a pin every connection is `_Pinned`, those through a proxy, too."""
 
     def __init__(self, pin: str = "") -> None:
-        self._certificate: dict[str, Any] = {"assert_fingerprint": pin, "assert_hostname": False} if pin else {}
+        connection = type("_Pinned", (_Pinned,), {"pin": pin})
+        self._pool = type("_Pool", (HTTPSConnectionPool,), {"ConnectionCls": connection}) if pin else HTTPSConnectionPool
         super().__init__()
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        made = super().proxy_manager_for(*args, **kwargs)
+        made.pool_classes_by_scheme = {**made.pool_classes_by_scheme, "https": self._pool}
+        return made
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> Any:
         options = list(HTTPConnection.default_socket_options)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
             # What is sent shall be on its way, not wait in the system for a slow line: a test of the line has an end.
             options.append((socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT))
-        return super().init_poolmanager(*args, **{**kwargs, **self._certificate, "socket_options": options})
+        super().init_poolmanager(*args, **kwargs, socket_options=options)
+        manager = self.poolmanager
+        manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": self._pool}
 
 
 class Portal:
@@ -64,7 +92,7 @@ class Portal:
         if pin:
             digits = pin.replace(":", "").lower().removeprefix("sha256")
             if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
-                raise SettingsError(f"--pin: found {pin[:80]!r}, expected the certificate's SHA-256 as 64 hexadecimal digits")
+                raise SettingsError(f"--pin: found {pin[:80]!r}, expected the SHA-256 of the certificate's key in hexadecimal")
             self._verify = False
             self._session.mount("https://", _Adapter(digits))
             return

@@ -19,6 +19,8 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from config.pin import pin_in
+
 from . import overview, sd
 from .connections import Connection, end_late
 from .errors import ListenError
@@ -189,6 +191,13 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _pin(certificate: Path | None) -> str:
+    try:
+        return pin_in(certificate.read_bytes()) if certificate is not None else ""
+    except (OSError, ValueError):
+        return ""
+
+
 class Server:
     """Serves the pages between `start` and `stop`. Port 0 takes a free one; `address` then says which."""
 
@@ -210,6 +219,7 @@ class Server:
         self._agents = agents
         self._host, self._port = host, port
         self._certificate, self._key = certificate, key
+        self._pin = ""
         self._users = users
         self._scheme = "https" if certificate else "http"
         self._guard: Guard | None = None
@@ -239,6 +249,11 @@ class Server:
         except (OSError, SSLError) as error:
             told = "certificate refused file=%s key=%s reason=%r kept='the one before'"
             log.error(told, self._certificate, self._key, str(error))
+            return
+        before, self._pin = self._pin, _pin(self._certificate)
+        if before != self._pin and self._agents is not None:
+            told = "the certificate has another key file=%s: agents that pin the one before cannot ask until they enrol again"
+            log.warning(told, self._certificate)
 
     async def start(self) -> None:
         """Listen. Raises ListenError."""
@@ -270,6 +285,7 @@ class Server:
             listening.close()
             text = f"certificate {self._certificate} with key {self._key} cannot be used: {error}; expected PEM files that fit"
             raise ListenError(text) from error
+        self._pin = _pin(self._certificate)
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]), name="http")
         while not self._server.started and not self._task.done():

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import hashlib
 import json
 import socket
-import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from collector.estate.agents import Agents, Invitation
 from config import settings
 from config.agents import LOOPBACK
 from config.errors import ConfigError
+from config.pin import pin_in
 from config.settings import Settings
 from config.tables import duration, suggest
 
@@ -121,16 +120,13 @@ def address(found: Settings) -> str:
 
 
 def _pin(found: Settings) -> str:
-    """The option that holds an agent to our certificate, which is of use where no authority vouches for it."""
+    """The option that holds an agent to our certificate's key, which is of use where no authority vouches for it."""
     if found.web.tls_certificate is None:
         return ""
     try:
-        certificate = found.web.tls_certificate.read_text(encoding="ascii")
-        first = certificate[certificate.index("-----BEGIN CERTIFICATE") :].partition("-----END CERTIFICATE-----")
-        der = ssl.PEM_cert_to_DER_cert(first[0] + first[1])
+        return f" --pin {pin_in(found.web.tls_certificate.read_bytes())}"
     except (OSError, ValueError) as error:
         raise ConfigError(f"{found.web.tls_certificate}: no certificate can be read from it: {error}") from error
-    return f" --pin {hashlib.sha256(der).hexdigest()}"
 
 
 def invitations(agents: Agents, found: Settings, args: argparse.Namespace) -> Iterator[str]:

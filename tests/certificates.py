@@ -13,9 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def make(directory: Path, days: tuple[int, int] = (-1, 2)) -> str:
-    """Write certificate.pem and key.pem, valid between these days from now; the certificate's SHA-256."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def make(directory: Path, days: tuple[int, int] = (-1, 2), renewed: bool = False) -> str:
+    """Write certificate.pem and key.pem, valid between these days from now; the SHA-256 of its key.
+
+    `renewed`: for the key that is there already.
+    """
+    path = directory / "key.pem"
+    loaded = serialization.load_pem_private_key(path.read_bytes(), None) if renewed else None
+    key = loaded if isinstance(loaded, ec.EllipticCurvePrivateKey) else ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
     names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
@@ -32,5 +37,6 @@ def make(directory: Path, days: tuple[int, int] = (-1, 2)) -> str:
     )
     (directory / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (directory / "key.pem").write_bytes(key.private_bytes(*plain))
-    return hashlib.sha256(made.public_bytes(serialization.Encoding.DER)).hexdigest()
+    path.write_bytes(key.private_bytes(*plain))
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(public).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -121,6 +122,7 @@ class Estate:
         process = self.start("haidang.cli", "collector", "run", "--config", str(self.directory / "haidang.toml"))
         peers.wait_until(lambda: "collector started" in self.log() or process.poll() is not None, "the collector runs")
         assert process.poll() is None, self.log()
+        self.collector = process
         return process
 
     def log(self) -> str:
@@ -286,7 +288,7 @@ def test_what_goes_wrong_is_said(estate: Estate) -> None:
     directory = str(estate.directory / "one")
     with pytest.raises(PortalError, match="no such code"):
         enrol.enrol(directory, estate.url, "0000-0000-0000", estate.pin, "")
-    with pytest.raises(PortalError, match=r"certificate is not the one expected: Fingerprints did not match"):
+    with pytest.raises(PortalError, match=r"certificate is not the one expected: .*SHA-256 of its key"):
         enrol.enrol(directory, estate.url, estate.invite(), "ab" * 32, "")
     with pytest.raises(PortalError, match=r"certificate is not the one expected.*self-signed"):
         enrol.enrol(directory, estate.url, estate.invite(), "", "")
@@ -301,7 +303,7 @@ def test_what_goes_wrong_is_said(estate: Estate) -> None:
             enrol.enrol(directory, odd, "0000-0000-0000", estate.pin, "")
     with pytest.raises(SettingsError, match="keys are not sent in the clear"):
         enrol.enrol(directory, "http://10.1.2.3", "0000-0000-0000", "", "")
-    with pytest.raises(SettingsError, match="expected the certificate's SHA-256"):
+    with pytest.raises(SettingsError, match="expected the SHA-256 of the certificate's key"):
         enrol.enrol(directory, estate.url, "0000-0000-0000", "abc", "")
     with pytest.raises(SettingsError, match=r"nowhere.pem: cannot be read"):
         enrol.enrol(directory, estate.url, "0000-0000-0000", "", "nowhere.pem")
@@ -311,16 +313,51 @@ def test_what_goes_wrong_is_said(estate: Estate) -> None:
 
 
 def test_a_changed_certificate_is_the_agents_trouble(estate: Estate) -> None:
-    """When the collector's certificate is another one, the agent keeps its keys and says what it found instead."""
+    """A certificate that was renewed for the same key is taken; when the key is another one, the agent keeps its own keys and
+    says what it found instead."""
     estate.enrolled("one")
     directory = str(estate.directory / "one")
     known = enrolment.load(directory)
     assert known is not None
+    before = ssl.get_server_certificate(("127.0.0.1", estate.web))
+    certificates.make(estate.directory, (-1, 700), renewed=True)
+    estate.collector.send_signal(signal.SIGHUP)
+    peers.wait_until(lambda: ssl.get_server_certificate(("127.0.0.1", estate.web)) != before, "it shows the new certificate")
+    assert enrol.check_in(directory, 32473) == 0 and enrol.standing_of(directory).trouble == ""
     enrolment.save(directory, known._replace(pin="cd" * 32))
     enrol.check_in(directory, 32473)
     status = estate.agent("one", "status").stdout
-    assert "Fingerprints did not match" in status and "enrolled   as" in status
+    assert "SHA-256 of its key" in status and "enrolled   as" in status
     assert "clock " not in status, "nobody told the time"
+
+
+def test_a_pin_holds_through_a_proxy(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the environment names a proxy the certificate is held against the pin all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+
+        def pass_on() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    near, _ = proxy.accept()
+                    assert near.recv(4096).startswith(b"CONNECT ")
+                    near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                    far = socket.create_connection(("127.0.0.1", estate.web))
+                    for source, sink in ((near, far), (far, near)):
+                        threading.Thread(target=carry, args=(source, sink), daemon=True).start()
+
+        def carry(source: socket.socket, sink: socket.socket) -> None:
+            with contextlib.suppress(OSError):
+                while data := source.recv(4096):
+                    sink.sendall(data)
+                sink.shutdown(socket.SHUT_WR)
+
+        threading.Thread(target=pass_on, daemon=True).start()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        directory = str(estate.directory / "one")
+        with pytest.raises(PortalError, match=r"certificate is not the one expected: .*SHA-256 of its key"):
+            enrol.enrol(directory, "https://collector.example.vn:9715", "0000-0000-0000", "ab" * 32, "")
+        with pytest.raises(PortalError, match="no such code"):
+            enrol.enrol(directory, "https://collector.example.vn:9715", "0000-0000-0000", estate.pin, "")
 
 
 @pytest.mark.parametrize(("days", "words"), [((2, 4), "not yet valid"), ((-4, -2), "has expired")])

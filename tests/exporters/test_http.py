@@ -23,6 +23,7 @@ import peers
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from starlette.applications import Starlette
 
 from collector.model import Block, Layout, Series, Unit
 from config.secrets import Password, Secret, hash_password
@@ -294,7 +295,7 @@ def test_a_certificate_is_renewed_without_a_restart(
     identity: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A certificate that was replaced is shown to new connections when settings are read again; one that does not fit its key is
-    named in the log, and the one before stays."""
+    named in the log, and the one before stays; one with another key is said to be another one for agents that pin."""
     certificate, key = identity
 
     async def shown(port: int) -> str:
@@ -303,19 +304,24 @@ def test_a_certificate_is_renewed_without_a_restart(
 
     async def run() -> None:
         pages = polled()
-        server = Server(pages, Health(), port=0, certificate=certificate, key=key)
+        server = Server(pages, Health(), port=0, certificate=certificate, key=key, agents=Starlette())
         await server.start()
         port = int(server.url.rstrip("/").rpartition(":")[2])
+        before = await shown(port)
+        certificates.make(tmp_path, renewed=True)
+        server.renew()
         first = await shown(port)
+        assert first != before and not caplog.records
         own = key.read_bytes()
         certificates.make(tmp_path)
         fresh = key.read_bytes()
         key.write_bytes(own)
         server.renew()
         assert await shown(port) == first and "certificate refused" in caplog.text
+        assert "another key" not in caplog.text
         key.write_bytes(fresh)
         server.renew()
-        assert await shown(port) != first
+        assert await shown(port) != first and "agents that pin the one before cannot ask" in caplog.text
         await server.stop()
 
     asyncio.run(run())
