@@ -28,7 +28,7 @@ class Rule:
     """One alert. Texts are (summary, cause) and may hold Prometheus' templates.
 
     `example` are input series (promtool's notation, a value every ten minutes) that fire it, with `labels`, `at` that time;
-    `shown` is what its texts then make of the value.
+    `shown` is what its texts then make of the value. With the `told` series as well it is quiet: another alert tells it.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Rule:
     labels: tuple[tuple[str, str], ...]
     shown: str = ""
     at: str = "2h"
+    told: tuple[tuple[str, str], ...] = ()
 
     @property
     def polled(self) -> bool:
@@ -67,12 +68,21 @@ def _by(metric: str, *labels: str, sort: str = "max") -> str:
 
 _PORT_UP = "and on (device, interface) (" + _by("haidang_interface_up", "interface") + " == 1)"
 _SPEED = _by("haidang_interface_speed_bytes_per_second", "interface")
+_CARD = _by("haidang_interface_speed_limit_bytes_per_second", "interface")
+_SLOW = f"(8 * {_SPEED} > 0 < 8 * {_CARD} {_PORT_UP}) {_LIVE}"
+_UNLESS_DEGRADED = 'unless on (device, interface) haidang_port_degraded{reason=~"past|allowed|peer"}'
+_FASTEST = f"max by (unit) ((8 * {_SPEED} and on (device, interface) {_CARD} {_PORT_UP}) {_LIVE})"
+"""What the best connected machine of each unit reaches: where none reaches more, it is the switch and not a cable."""
 _DEVICE = (("device", "sw1"), ("unit", "xa-1"))
 _UP = ('haidang_device_state{device="sw1",unit="xa-1",state="up"}', "1x12")
 _INFO = ('haidang_device_info{device="sw1",unit="xa-1",name="Tang 2",kind="switch"}', "1x12")
 _PORT = 'device="sw1",unit="xa-1",interface="eth0"'
 _PORT_ONLY = 'device="sw1",interface="eth0"'
 _PORT_IS_UP = (f"haidang_interface_up{{{_PORT}}}", "1x12")
+_AT_100M = (
+    _UP, _PORT_IS_UP, (f"haidang_interface_speed_bytes_per_second{{{_PORT}}}", "12500000x12"),
+    (f"haidang_interface_speed_limit_bytes_per_second{{{_PORT}}}", "125000000x12"),
+)  # fmt: skip
 _NAMED_LABELS = (*_DEVICE, ("name", "Tang 2"), ("kind", "switch"))
 
 DEVICES = (
@@ -142,17 +152,33 @@ DEVICES = (
 PORTS = (
     Rule(
         "HaidangPortSlowerThanCard",
-        f"(8 * {_SPEED} > 0 < 8 * {_by('haidang_interface_speed_limit_bytes_per_second', 'interface')} {_PORT_UP}) {_LIVE}",
+        f"({_SLOW}) < on (unit) group_left () {_FASTEST} {_UNLESS_DEGRADED}",
         "15m", "warning",
         ("Cổng {{ $labels.interface }} của {{ $labels.device }} chạy chậm hơn khả năng của card mạng",
-         "Cổng chỉ chạy {{ $value | humanize }}bit/s: dây mạng hỏng hoặc chỉ nối 4 sợi, đầu bấm lỏng, "
-         "hoặc cổng bộ chuyển mạch chậm hơn card."),
+         "Cổng chỉ chạy {{ $value | humanize }}bit/s, máy khác của đơn vị chạy nhanh hơn: dây mạng hỏng hoặc chỉ nối 4 sợi, "
+         "đầu bấm lỏng, hoặc cổng bộ chuyển mạch chậm hơn card."),
         ("Port {{ $labels.interface }} of {{ $labels.device }} runs slower than its card allows",
-         "It runs at {{ $value | humanize }}bit/s: a damaged or four-wire cable, a loose plug, "
-         "or a switch port slower than the card."),
-        (_UP, _PORT_IS_UP, (f"haidang_interface_speed_bytes_per_second{{{_PORT}}}", "12500000x12"),
-         (f"haidang_interface_speed_limit_bytes_per_second{{{_PORT}}}", "125000000x12")),
+         "It runs at {{ $value | humanize }}bit/s, another machine of the unit faster: a damaged or four-wire cable, "
+         "a loose plug, or a switch port slower than the card."),
+        (*_AT_100M, *((series.replace("sw1", "pc2"), value.replace("12500000x", "125000000x")) for series, value in _AT_100M)),
         (*_DEVICE, ("interface", "eth0")), "100M",
+        told=((f'haidang_port_degraded{{{_PORT_ONLY},reason="past"}}', "1x12"),),
+    ),
+    Rule(
+        "HaidangSwitchSlowerThanCards",
+        f"count by (unit) (({_SLOW}) >= on (unit) group_left () {_FASTEST} {_UNLESS_DEGRADED}) "
+        "* on (unit) group_left (name) max by (unit, name) (haidang_unit_info)",
+        "1d", "info",
+        ("Máy của {{ $labels.name }} chạy chậm hơn khả năng của card mạng",
+         "{{ $value }} máy, và không máy nào của đơn vị chạy nhanh hơn: bộ chuyển mạch chậm hơn card mạng; "
+         "nếu chỉ có một máy thì có thể do dây mạng."),
+        ("Machines of {{ $labels.name }} run slower than their cards allow",
+         "{{ $value }} machines, and none of the unit runs faster: their switch is slower than their cards; "
+         "of a single machine it may be the cable."),
+        (*((series, values.replace("x12", "x180")) for series, values in _AT_100M),
+         ('haidang_unit_info{unit="xa-1",name="Xa Hoa Loc",kind="commune",parent="tinh"}', "1x180")),
+        (("unit", "xa-1"), ("name", "Xa Hoa Loc")), "1", "1d1h",
+        told=((f'haidang_port_degraded{{{_PORT_ONLY},reason="past"}}', "1x180"),),
     ),
     Rule(
         "HaidangPortDegraded",
@@ -171,7 +197,9 @@ PORTS = (
     ),
     Rule(
         "HaidangPortHalfDuplex",
-        f"({_by('haidang_interface_full_duplex', 'interface')} == 0 {_PORT_UP}) {_LIVE}",
+        f"({_by('haidang_interface_full_duplex', 'interface')} == 0 {_PORT_UP}) {_LIVE} unless on (device, interface) "
+        "(max by (device, interface) (haidang_link_info) unless on (device, interface) "
+        'haidang_port_degraded{reason=~"half_duplex|duplex_mismatch"})',
         "30m", "info",
         ("Cổng {{ $labels.interface }} của {{ $labels.device }} chạy bán song công",
          "Hai đầu dây không thỏa thuận được chế độ: để cả hai đầu tự động, hoặc thay hub cũ."),
@@ -179,6 +207,7 @@ PORTS = (
          "The two ends of the cable did not agree: set both to automatic, or replace an old hub."),
         (_UP, _PORT_IS_UP, (f"haidang_interface_full_duplex{{{_PORT}}}", "0x12")),
         (*_DEVICE, ("interface", "eth0")),
+        told=((f'haidang_link_info{{{_PORT_ONLY},remote_device="pc1",remote_interface="eth0"}}', "1x12"),),
     ),
     Rule(
         "HaidangPortErrors",
@@ -312,24 +341,27 @@ SCRAPE = "prometheus.yml"
 
 
 def tests_file() -> dict[str, Any]:
-    """What ``promtool test rules`` reads: each rule fires on its example, and not on the values of a silent device."""
+    """What ``promtool test rules`` reads: each rule fires on its example, not on the values of a silent device, nor where
+    another alert tells it."""
     tests = []
     for rules in GROUPS.values():
         for rule in rules:
-            tests.append(_test(rule, rule.example, fires=True))
+            tests.append(_test(rule, rule.example, "fires"))
             if rule.polled:
                 silent = tuple((series.replace('state="up"', 'state="silent"'), values) for series, values in rule.example)
-                tests.append(_test(rule, silent, fires=False))
+                tests.append(_test(rule, silent, "is quiet for a silent device"))
+            if rule.told:
+                tests.append(_test(rule, rule.example + rule.told, "is quiet where another tells it"))
     return {"rule_files": [RULES], "evaluation_interval": "10m", "tests": tests}
 
 
-def _test(rule: Rule, example: tuple[tuple[str, str], ...], fires: bool) -> dict[str, Any]:
+def _test(rule: Rule, example: tuple[tuple[str, str], ...], how: str) -> dict[str, Any]:
     expected = {"exp_labels": {"severity": rule.severity, **dict(rule.labels)}, "exp_annotations": _expanded(rule)}
     return {
-        "name": f"{rule.name} {'fires' if fires else 'is quiet for a silent device'}",
+        "name": f"{rule.name} {how}",
         "interval": "10m",
         "input_series": [{"series": series, "values": values} for series, values in example],
-        "alert_rule_test": [{"eval_time": rule.at, "alertname": rule.name, "exp_alerts": [expected] if fires else []}],
+        "alert_rule_test": [{"eval_time": rule.at, "alertname": rule.name, "exp_alerts": [expected] if how == "fires" else []}],
     }
 
 

@@ -39,7 +39,7 @@ def test_each_rule_fires_on_its_example_and_on_nothing_else(written: Path) -> No
     tests = yaml.safe_load((written / TESTS).read_text())["tests"]
     fired = [test["alert_rule_test"][0]["alertname"] for test in tests if test["alert_rule_test"][0]["exp_alerts"]]
     assert fired == [rule.name for rule in ALL]
-    assert len(tests) == len(ALL) + sum(rule.polled for rule in ALL)
+    assert len(tests) == len(ALL) + sum(rule.polled + bool(rule.told) for rule in ALL)
 
 
 def test_a_rule_that_is_wrong_is_found_out(written: Path, tmp_path: Path) -> None:

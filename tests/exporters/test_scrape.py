@@ -161,7 +161,7 @@ def test_every_expression_gives_what_it_should(collector: Collector, prometheus:
     prometheus.wait_for("count_over_time(haidang_interface_receive_bytes_total[1m]) > 1")
     found = {name: bool(prometheus.query(one)) for name, one in alerts.expressions().items()}
     assert {name for name, data in found.items() if data} == {
-        "HaidangDeviceRefused", "HaidangUnitUnreachable", "HaidangPortSlowerThanCard", "HaidangPortHalfDuplex",
+        "HaidangDeviceRefused", "HaidangUnitUnreachable", "HaidangSwitchSlowerThanCards", "HaidangPortHalfDuplex",
         "HaidangStorageNearlyFull", "HaidangDiskFailing", "HaidangBatteryLow", "HaidangSupplyLow",
     }  # fmt: skip
     empty = {name for name, one in grafana.expressions().items() if not prometheus.query(one)}
