@@ -8,6 +8,8 @@ import sys
 
 from config.errors import ConfigError
 
+from . import terminal
+
 COMMANDS = {
     "demo": "demo",
     "collector": "collector",
@@ -49,6 +51,7 @@ def version() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command: 0 done, 1 it did not work out, 2 the command line or the settings are wrong."""
+    terminal.prepare()
     words = sys.argv[1:] if argv is None else argv
     top = parser(words[0] if words else "")
     args = top.parse_args(words)
