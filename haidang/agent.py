@@ -18,14 +18,18 @@ from typing import Any
 from collector.errors import CollectorError
 from collector.estate.admission import Agent
 from collector.estate.agents import Agents, Invitation
+from collector.polling import journal
+from collector.polling.receive import JOURNAL
 from config import settings
 from config.agents import LOOPBACK
 from config.errors import ConfigError
 from config.pin import pin_in
 from config.settings import Settings
 from config.tables import duration, suggest
+from snmp.errors import DecodeError
+from snmp.message import decode_varbinds
 
-from . import release
+from . import release, snmprec
 from .columns import aligned
 from .sentence import counted
 
@@ -59,6 +63,9 @@ def add_parser(subparsers: Any) -> None:
     listed.add_argument("--unit", default="", metavar="U", help="only of this unit")
     listed.add_argument("--all", action="store_true", help="also those that were revoked")
     listed.add_argument("--json", action="store_true", help="for programs")
+    noticed = add("notices", notices, "show what else was reported with agents' keys: notifications that are no reports of ours")
+    noticed.add_argument("--unit", default="", metavar="U", help="only of this unit")
+    noticed.add_argument("--last", type=int, default=50, metavar="N", help="so many at most, the newest (%(default)s)")
     for name, change, help in (
         ("revoke", revoke, "take nothing more from these agents"),
         ("rotate", rotate, "give these agents new keys when they ask next"),
@@ -162,6 +169,26 @@ def show(agents: Agents, found: Settings, args: argparse.Namespace) -> Iterator[
         for one in every
     ]
     yield from aligned([COLUMNS, *rows])
+
+
+def notices(agents: Agents, found: Settings, args: argparse.Namespace) -> Iterator[str]:
+    """The notifications of other kinds that are kept, one a line, the newest last."""
+    path = found.collector.state_directory / JOURNAL
+    every = journal.notices(path) if path.exists() else []
+    units = {one.key: one.unit for one in agents.all(revoked=True)}
+    some = [one for one in every if not args.unit or units.get(one.device) == args.unit][-max(args.last, 1) :]
+    if not some:
+        yield "no notification of another kind is kept"
+        return
+    rows = [(_when(one.received), one.device, one.address, str(one.trap), _objects(one.body)) for one in some]
+    yield from aligned([("WHEN", "DEVICE", "FROM", "NOTIFICATION", "OBJECTS"), *rows])
+
+
+def _objects(body: bytes) -> str:
+    try:
+        return "  ".join(map(snmprec.line, decode_varbinds(body)))
+    except DecodeError as error:
+        return f"unreadable: {error}"
 
 
 def revoke(agents: Agents, found: Settings, args: argparse.Namespace) -> Iterator[str]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from snmp.oid import OID
+
 from ..errors import ReceiveError
 from .report import GRACE, Late, Notice, Report
+
+log = logging.getLogger(__name__)
 
 _BACK = 60.0
 """Seconds by which an observation must be newer, while its name is older, to tell that an agent's names went back."""
@@ -32,8 +39,15 @@ PRAGMA user_version = {_VERSION};
 """
 _COLUMNS = "sequence, base, oldest, part, parts, time, ahead, interval, reason, uptime, address, received, late, body"
 _NOTE = f"INSERT INTO notice (device, engine, request, trap, uptime, address, received, body) VALUES (?{', ?' * 7})"
-_NOTICES, _NOTED = 100_000, 10_000
-"""Notices that are kept, and of how many of the latest it is known that they came already."""
+_MOST, _MOST_NOTICES = 64 << 20, 64 << 20
+"""Octets of one device's reports, and of all notices: a week of an agent's is 8 MB at most, so what is beyond comes from one that
+has gone wild."""
+_ROW = 300
+"""Octets of a row beside its body, roughly."""
+_LEFT = 0.75
+"""Part of what is allowed that stays when there is more."""
+_NOTED = 10_000
+"""Notices of which it is known that they came already: the latest."""
 _Noted = tuple[str, bytes, int, int]
 """Device, engine, request id and checksum of a notice."""
 _INSERT = f"INSERT OR IGNORE INTO report (agent, {_COLUMNS}) VALUES (?{', ?' * 14})"
@@ -69,7 +83,9 @@ class Journal:
             if version not in (0, _VERSION):
                 raise ReceiveError(f"{path}: has version {version}, expected {_VERSION}: it was written by another release")
             self._db.executescript(_SCHEMA)
+            self._octets: Counter[str] = Counter()
             self._lineages = self._found()
+            self._notices = self._notice_octets()
         except (sqlite3.Error, OSError) as error:
             raise ReceiveError(f"{path}: reports cannot be kept there: {error}") from error
 
@@ -77,11 +93,14 @@ class Journal:
         """Of each device and engine the latest lineage, those heard last at the end."""
         rows = self._db.execute(
             # with one max() SQLite takes the other columns from the row that has it
-            "SELECT device, engine, agent.id, floor, coalesce(sequence, 0), coalesce(max(time), 0), received "
+            "SELECT device, engine, agent.id, floor, coalesce(sequence, 0), coalesce(max(time), 0), received, "
+            f"coalesce(sum(length(body) + {_ROW}), 0) "
             "FROM agent LEFT JOIN report ON report.agent = agent.id GROUP BY agent.id ORDER BY received, agent.id"
         )
         found: dict[tuple[str, bytes], Lineage] = {}
-        for device, engine, number, floor, newest, time, _ in rows:
+        self._octets.clear()
+        for device, engine, number, floor, newest, time, _, octets in rows:
+            self._octets[device] += octets
             before = found.pop((device, engine), None)
             latest = Lineage(number, floor, newest, time)
             found[device, engine] = latest if before is None or before.number < number else before
@@ -113,7 +132,14 @@ class Journal:
                     )
             for report in settled:
                 self._settle(report)
+            curbed = {device: self._curb(device) for device in {one.device for one in received} if self._octets[device] > _MOST}
+            if self._notices > _MOST_NOTICES:
+                self._curb_notices()
             self._db.execute("COMMIT")
+            for device, (octets, gone) in curbed.items():
+                self._octets[device] = octets
+                for key in gone:
+                    del self._lineages[key]
         except sqlite3.Error as error:
             for one in noted:
                 self._noted.pop(one, None)
@@ -150,7 +176,10 @@ class Journal:
         oldest = min(report.oldest, newest)
         if newest > lineage.newest or oldest > floor:
             self._lineages[key] = Lineage(number, max(floor, oldest), newest, time)
-        return number if found.rowcount > 0 else 0
+        if found.rowcount > 0:
+            self._octets[report.device] += len(report.body) + _ROW
+            return number
+        return 0
 
     def _note(self, notice: Notice, noted: list[_Noted]) -> int:
         key = notice.device, notice.engine, notice.request, zlib.crc32(notice.body)
@@ -160,10 +189,39 @@ class Journal:
         noted.append(key)
         if len(self._noted) > _NOTED:
             del self._noted[next(iter(self._noted))]
-        made = self._db.execute(_NOTE, (*notice[:3], str(notice.trap), *notice[4:])).lastrowid
-        if made is not None and made % _NOTED == 0:
-            self._db.execute("DELETE FROM notice WHERE id <= ?", (made - _NOTICES,))
+        self._db.execute(_NOTE, (*notice[:3], str(notice.trap), *notice[4:]))
+        self._notices += len(notice.body) + _ROW
         return 1
+
+    def _notice_octets(self) -> int:
+        octets: int = self._db.execute(f"SELECT coalesce(sum(length(body) + {_ROW}), 0) FROM notice").fetchone()[0]
+        return octets
+
+    def _curb_notices(self) -> None:
+        """Give up the oldest."""
+        oldest = "SELECT id FROM notice ORDER BY id LIMIT 1 OFFSET (SELECT count(*) / 4 FROM notice)"
+        self._db.execute(f"DELETE FROM notice WHERE id <= ({oldest})")
+        self._notices = self._notice_octets()
+
+    def _curb(self, device: str) -> tuple[int, list[tuple[str, bytes]]]:
+        """Give up a device's oldest reports, whatever they are, where it has more than it may; gives the octets that stay and its
+        agents that have none left."""
+        own = "agent IN (SELECT id FROM agent WHERE device = ?)"
+        size = f"length(body) + {_ROW}"
+        before = kept = self._db.execute(f"SELECT coalesce(sum({size}), 0) FROM report WHERE {own}", (device,)).fetchone()[0]
+        if before > _MOST:
+            for last, octets in self._db.execute(f"SELECT id, {size} FROM report WHERE {own} ORDER BY id", (device,)):
+                cutoff, kept = last, kept - octets
+                if kept <= _LEFT * _MOST:
+                    break
+            given_up = self._db.execute(f"DELETE FROM report WHERE {own} AND id <= ?", (device, cutoff)).rowcount
+            told = "reports given up device=%s parts=%d reason='%d MB of its reports are kept, %d MB are allowed'"
+            log.error(told, device, given_up, before >> 20, _MOST >> 20)
+        idle = "FROM agent WHERE device = ? AND id NOT IN (SELECT agent FROM report)"
+        agents = self._db.execute(f"SELECT id, engine {idle}", (device,)).fetchall()
+        self._db.execute(f"DELETE {idle}", (device,))
+        latest = {(device, engine) for number, engine in agents if self._lineages[device, engine].number == number}
+        return kept, sorted(latest)
 
     def _settle(self, shown: Report) -> None:
         """Remove what a page no longer needs: older parts, unless a late one before them has not been written, and full reports
@@ -271,3 +329,14 @@ class Journal:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+
+def notices(path: Path) -> list[Notice]:
+    """The notices in a file that a collector may have open, the newest last; raises ReceiveError."""
+    columns = "device, engine, request, trap, uptime, address, received, body"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            rows = db.execute(f"SELECT {columns} FROM notice ORDER BY id").fetchall()
+    except sqlite3.Error as error:
+        raise ReceiveError(f"{path}: cannot be read: {error}") from error
+    return [Notice._make((*row[:3], OID.parse(row[3]), *row[4:])) for row in rows]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from collector.errors import ReceiveError
 from collector.polling import journal as keeping
 from collector.polling.journal import Journal
-from collector.polling.report import Notice, Report, is_report, notice, read
+from collector.polling.report import Report, is_report, notice, read
 from config import objects
 from snmp import ber, message
 from snmp.errors import DecodeError
@@ -144,11 +144,12 @@ def test_a_commit_that_fails_keeps_nothing_and_says_why(path: Path) -> None:
 
 def test_notices_are_kept_once_and_not_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A notification of another kind is kept as it came, a repeated one once, a failed commit's not at all, and the oldest go."""
-    monkeypatch.setattr(keeping, "_NOTICES", 20)
+    monkeypatch.setattr(keeping, "_MOST_NOTICES", 20_000)
     monkeypatch.setattr(keeping, "_NOTED", 10)
     journal = Journal(path)
     what = notice(told()._replace(trap=LINK_DOWN, request_id=7), "pc-1", NOW)
     assert journal.commit([what, what, report(1)]) == [1, 0, 1]
+    assert keeping.notices(path) == [what]
     pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
     journal._db.execute(f"PRAGMA max_page_count = {pages}")
     larger = [what._replace(request=n, body=bytes(4000)) for n in range(100, 103)]
@@ -158,9 +159,35 @@ def test_notices_are_kept_once_and_not_for_ever(path: Path, monkeypatch: pytest.
     assert journal.commit(larger) == [1, 1, 1]
     for n in range(200, 300):
         journal.commit([what._replace(request=n)])
+    found = keeping.notices(path)
+    assert 20 < len(found) < 70 and found[-1].request == 299 and {one.trap for one in found} == {LINK_DOWN}
+
+
+def test_an_agent_gone_wild_fills_no_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a device that sends more than it may the oldest is given up, whatever names and engines it invents, and the log says so;
+    what others sent stays, and so it is after a restart."""
+    monkeypatch.setattr(keeping, "_MOST", 200_000)
+    journal = Journal(path)
+    journal.keep_late = True
+    journal.commit([report(n, device="pc-2", late=True, oldest=1, body=bytes(100)) for n in range(1, 20)])
+    for start in range(1, 1001, 50):
+        some = range(start, start + 50)
+        journal.commit([report(n, engine=b"engine%d" % (n // 300), late=n % 2 > 0, oldest=1, body=bytes(700)) for n in some])
+        if start == 501:
+            journal.close()
+            journal = Journal(path)
+            journal.keep_late = True
     with sqlite3.connect(path) as db:
-        ((count, device, trap),) = db.execute("SELECT count(*), device, trap FROM notice").fetchall()
-    assert 20 <= count <= 30 and (device, trap) == ("pc-1", str(LINK_DOWN)) and isinstance(what, Notice)
+        count = "SELECT count(*), max(sequence) FROM report JOIN agent ON agent.id = agent WHERE device = ?"
+        number, newest = db.execute(count, ("pc-1",)).fetchone()
+        assert 100 < number <= 250 and newest == 1000
+        assert db.execute(count, ("pc-2",)).fetchone() == (19, 19)
+        assert db.execute("SELECT count(*) FROM agent WHERE device = 'pc-1'").fetchone()[0] <= 2
+    lines = [record.getMessage() for record in caplog.records]
+    assert 3 < len(lines) < 20 and all("reports given up device=pc-1" in line for line in lines)
+    assert journal.commit([report(1001, engine=b"engine3", oldest=1)]) != [0]
 
 
 def test_a_file_that_cannot_be_used_is_named(path: Path) -> None:

@@ -15,8 +15,14 @@ import pytest
 from collector.estate.access import typed_code
 from collector.estate.admission import Said
 from collector.estate.agents import Agents, Grant
+from collector.polling.journal import Journal
+from collector.polling.receive import JOURNAL
+from collector.polling.report import Notice
 from config import settings
 from haidang.cli import main
+from snmp import ber
+from snmp.message import VarBind, encode_varbinds
+from snmp.oid import OID
 
 TEXT = """
 [web]
@@ -184,3 +190,22 @@ def test_a_damaged_key_is_not_replaced(desk: Desk, content: str, message: str) -
     key.write_text(content)
     error = desk.refused("list")
     assert f"{key}: {message}" in error and key.read_text() == content
+
+
+def test_notices_of_other_kinds_are_shown(desk: Desk) -> None:
+    """What other programs report with an agent's keys is listed with when, whose and what, of one unit or all."""
+    assert desk.said("notices") == "no notification of another kind is kept\n"
+    device = desk.enrol(desk.code(), "ketoan-01").agent.key
+    directory = settings.read(desk.path).collector.state_directory
+    keeping = Journal(directory / JOURNAL)
+    body = encode_varbinds([VarBind(OID.parse("1.3.6.1.2.1.2.2.1.1.2"), ber.INTEGER, 2)])
+    trap = OID.parse("1.3.6.1.6.3.1.1.5.3")
+    some = [Notice(device, b"engine", n, trap, 0, "10.1.2.3", time.time(), body if n else b"\xff") for n in range(3)]
+    keeping.commit(some)
+    lines = desk.said("notices", "--unit", "xa-an-lam").splitlines()
+    assert lines[0].split() == ["WHEN", "DEVICE", "FROM", "NOTIFICATION", "OBJECTS"] and len(lines) == 4
+    assert "unreadable: " in lines[1]
+    assert lines[2].split()[2:] == [device, "10.1.2.3", str(trap), "1.3.6.1.2.1.2.2.1.1.2|2|2"]
+    assert len(desk.said("notices", "--last", "1").splitlines()) == 2
+    assert "no notification" in desk.said("notices", "--unit", "so")
+    keeping.close()
