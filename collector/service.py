@@ -20,7 +20,7 @@ from snmp.usm import User
 
 from .estate.inventory import Inventory
 from .estate.links import Links
-from .model import Block, Device, Facts, Sink, Status, Unit
+from .model import Block, Device, Facts, Sink, State, Status, Unit
 from .polling.line import Line
 from .polling.plan import Plan
 from .polling.schedule import HURRY, Cycle, Tally
@@ -109,9 +109,10 @@ class Service:
         self._dropped = 0
         self._resolving: asyncio.Task[None] | None = None
         self._plans = {} if afresh else inventory.plans()
+        self._answered = {record.key: record.last_seen for record in inventory.devices().values()}
         self._profiles = profiles
         self.arrange(settings)
-        self._plans = {}
+        self._plans, self._answered = {}, {}
 
     def arrange(self, settings: Settings) -> None:
         """Take (new) settings: what stayed the same keeps its state and plan, the rest begins or ends."""
@@ -156,6 +157,7 @@ class Service:
             watch.device = device
         else:
             watch = Watch(device, Target(self._names.get(device.address, device.address), device.port, opened, context=context))
+            watch.status = Status(State.UNKNOWN, answered=self._answered.get(device.id))
             if old is not None:
                 old.gone = True
                 watch.status, watch.published = old.status, old.published

@@ -64,6 +64,18 @@ class Known:
         self.device = device
         self.named = pairs((("name", device.name or self.name), ("address", device.address)))
 
+    def describe(self, facts: Facts) -> None:
+        """Take what the device says of itself."""
+        self.name = facts.name
+        self.settle(self.device)
+        self.facts = b"," + pairs(
+            (
+                ("kind", facts.kind), ("vendor", facts.vendor), ("model", facts.model), ("serial", facts.serial),
+                ("os", facts.os_name), ("os_version", facts.os_version), ("profile", facts.profile),
+            )
+        )  # fmt: skip
+        self.interfaces = b"".join(_interface_info(facts.interfaces))
+
 
 class Office:
     """One unit: its devices by id, and its page."""
@@ -97,7 +109,8 @@ class Pages:
     A block must not change once it was handed over: it is rendered when its unit's page is put together. `timestamps` says, for
     all devices or for one, whether polled values bear their time: a device heard more seldom than every five minutes had better
     not, for Prometheus shows nothing older. With `wrap_counters` counters begin anew at 2^53. `unit_numbers` gives, for
-    a unit's id, further catalogue metrics with the one label `unit`, by name.
+    a unit's id, further catalogue metrics with the one label `unit`, by name. Of a device that is yet to be described holds what
+    is `remembered`.
     """
 
     def __init__(
@@ -108,11 +121,13 @@ class Pages:
         timestamps: bool | Callable[[Device], bool] = True,
         wrap_counters: bool = False,
         unit_numbers: Callable[[str], Mapping[str, float]] | None = None,
+        remembered: Mapping[str, Facts] | None = None,
     ) -> None:
         self.offices: dict[str, Office] = {}
         self._timestamps = timestamps if callable(timestamps) else lambda device: timestamps
         self._wrap_counters = wrap_counters
         self._unit_numbers = unit_numbers
+        self._remembered = remembered or {}
         self._known: dict[str, Known] = {}
         self._templates = Templates()
         self._waiting: dict[str, None] = {}
@@ -133,11 +148,17 @@ class Pages:
                 office.devices.clear()
         before, self._known = self._known, {}
         for device in devices:
-            known = before.get(device.id) or Known(device)
+            known = before.get(device.id) or self._new(device)
             known.settle(device)
             self._place(known)
         self._waiting.update(dict.fromkeys(self.offices))
         self._proceed()
+
+    def _new(self, device: Device) -> Known:
+        known = Known(device)
+        if (facts := self._remembered.get(device.id)) is not None:
+            known.describe(facts)
+        return known
 
     def _place(self, known: Known) -> None:
         """Put a device into its unit, which is made when the settings never named it."""
@@ -149,7 +170,7 @@ class Pages:
     def _get(self, device: Device) -> Known:
         known = self._known.get(device.id)
         if known is None:
-            known = Known(device)
+            known = self._new(device)
             self._place(known)
         elif known.device is not device:
             if known.device.unit != device.unit:
@@ -174,16 +195,7 @@ class Pages:
 
     def described(self, device: Device, facts: Facts) -> None:
         """The device's facts were read anew and differ from the last ones."""
-        known = self._get(device)
-        known.name = facts.name
-        known.settle(device)
-        known.facts = b"," + pairs(
-            (
-                ("kind", facts.kind), ("vendor", facts.vendor), ("model", facts.model), ("serial", facts.serial),
-                ("os", facts.os_name), ("os_version", facts.os_version), ("profile", facts.profile),
-            )
-        )  # fmt: skip
-        known.interfaces = b"".join(_interface_info(facts.interfaces))
+        self._get(device).describe(facts)
 
     def cycled(self, unit: str) -> None:
         """All devices of a unit were asked once: its page is put together, now or, for a large one, in slices."""

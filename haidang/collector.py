@@ -133,6 +133,7 @@ class Running:
             timestamps=self._timed,
             wrap_counters=found.web.wrap_counters,
             unit_numbers=self._unit_numbers,
+            remembered=inventory.remembered(),
         )
         self.service = Service(found, profiles, inventory, [self.pages], drawn=self._drawn)
         self.discoveries = Discoveries(self.service.client, profiles, candidates, self.service.line, self._accept)

@@ -27,6 +27,11 @@ SEEN_EVERY = 300.0
 """Seconds between two writings of `last_seen` of a device whose state stays."""
 PATIENCE = 5.0
 """Seconds `close` waits for what is still to be written."""
+_SHORT = {
+    "profile": "profile", "kind": "kind", "vendor": "vendor", "model": "model", "serial": "serial", "name": "name",
+    "os.name": "os_name", "os.version": "os_version",
+}  # fmt: skip
+"""The ledger's paths of what a device is in short, and the facts' names for them."""
 _ANSWERS = (State.UP, State.PARTIAL, State.GARBLED)
 
 
@@ -156,6 +161,17 @@ class Inventory:
         if at is not None:
             holds = and_(FACT.c.first_seen <= at, or_(holds, FACT.c.ended > at))
         return {fact.path: fact for fact in self._facts(key, holds)}
+
+    def remembered(self) -> dict[str, Facts]:
+        """What each device of the settings is, in short: without ports, parts and what it measures. By its id in the settings."""
+        query = select(DEVICE.c.key, FACT.c.path, FACT.c.value).join_from(FACT, DEVICE)
+        found: dict[str, dict[str, str]] = {}
+        with self._reading() as connection:
+            for key, path, value in connection.execute(
+                query.where(FACT.c.path.in_(_SHORT), FACT.c.ended == OPEN, DEVICE.c.forgotten.is_(None))
+            ):
+                found.setdefault(key, {})[_SHORT[path]] = value
+        return {key: Facts(**said) for key, said in found.items()}  # type: ignore[arg-type]
 
     def history(self, key: str, path: str) -> list[Fact]:
         """All values a path of a device has had, oldest first."""

@@ -88,6 +88,18 @@ def test_state_survives_a_restart(inventory: Inventory, database_url: str) -> No
     assert (after.id, after.since, after.first_seen, after.last_seen) == (before.id, NOW, NOW, NOW + 1000)
 
 
+def test_what_devices_are_is_remembered(inventory: Inventory, database_url: str) -> None:
+    """After a restart it is known in short what each device of the settings is, as it was last read."""
+    inventory.described(PC, replace(FACTS, kind="workstation"), NOW)
+    inventory.described(SWITCH, FACTS, NOW)
+    inventory.described(SWITCH, replace(FACTS, os_version="15.2"), NOW + 10)
+    inventory.forgotten(PC, NOW + 20)
+    with reopened(inventory, database_url) as again:
+        (found,) = again.remembered().values()
+    assert (found.kind, found.vendor, found.os_version) == (FACTS.kind, FACTS.vendor, "15.2")
+    assert (found.name, found.model, found.serial) == (FACTS.name, FACTS.model, FACTS.serial)
+
+
 def test_facts_and_what_changed(inventory: Inventory) -> None:
     """Facts hold from when they were first read; another value ends the old one; both are askable, also as of then."""
     inventory.described(SWITCH, FACTS, NOW)

@@ -408,6 +408,24 @@ def test_nothing_becomes_silent_by_stopping(office: Any) -> None:
     office(work)
 
 
+def test_a_device_that_is_silent_since_the_start_did_answer_once(office: Any) -> None:
+    """When a device answered last is known after a restart, too, though it has been silent since."""
+
+    async def work(own: Office) -> None:
+        peer = await own.add("one")
+        async with own.service() as service:
+            assert await service.cycled(60)
+            answered = own.sheet.status["one"].answered
+        peer.answer = silent
+        async with own.service() as service:
+            assert await service.cycled(60)
+            status = own.sheet.status["one"]
+            assert status.state is State.SILENT
+            assert answered is not None and status.answered == pytest.approx(answered, abs=1.0)
+
+    office(work)
+
+
 # new settings
 
 

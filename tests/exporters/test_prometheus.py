@@ -76,6 +76,17 @@ def test_polled_values_bear_their_polls_time_and_nothing_else_does(pages: Pages)
     assert found[key("device_retries_total", device="sw1", unit="xa-0")] == (1, None)
 
 
+def test_what_is_remembered_holds_until_a_device_is_described() -> None:
+    """A device that has been silent since the start is what it was before, so that rules know a machine from a switch."""
+    made = Pages([fleet.unit(0)], [fleet.device(1), fleet.device(2)], remembered={"sw1": fleet.FACTS})
+    made.cycled("xa-0")
+    info = {dict(labels)["device"]: dict(labels) for name, labels in of(made) if name == "haidang_device_info"}
+    assert info["sw1"]["kind"] == fleet.FACTS.kind and "kind" not in info["sw2"]
+    made.described(fleet.device(1), dataclasses.replace(fleet.FACTS, model="another"))
+    made.cycled("xa-0")
+    assert {dict(labels).get("model") for name, labels in of(made) if name == "haidang_device_info"} == {"another", None}
+
+
 def test_times_can_be_left_out() -> None:
     """With the setting off no sample bears a time."""
     pages = Pages([fleet.unit(0)], timestamps=False)
