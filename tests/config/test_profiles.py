@@ -204,7 +204,7 @@ OBJECTS = "objects: {a: 1.3.6.1.4.1.32473.1.0, e: {oid: 1.3.6.1.4.1.32473.2, val
         ("objects: {b: 1.3.x}", "objects.b: not an object identifier: '1.3.x'"),
         ("objects: {b: {oid: 1.3.6, as: xml}}", "objects.b.as: found 'xml', expected one of text, mac"),
         ("objects: {index: 1.3.6}", "objects.index: 'index' is no object name"),
-        ("extends: nobody", "extends: found 'nobody', expected the name of a profile: one of "),
+        ("extends: nobody", "extends: found 'nobody', expected the name of a profile; known: "),
         ("extends: wrong", "extends: 'wrong' cannot be extended"),
         ("extends: system\nobjects: {sysDescr: 1.3.6.0}", "objects.sysDescr: sysDescr is 1.3.6.1.2.1.1.1 in what is extended"),
         ("instead: [fans]", r"instead\[0\]: found 'fans', expected one of interfaces"),
