@@ -209,6 +209,10 @@ def peek_id(data: bytes) -> int:
     Raises DecodeError when the bytes do not even get that far.
     """
     try:
+        if data[1] == 0x82 and data[6] == V2C:  # long and of v2c, as most answers are
+            pos = 9 + data[8]
+            if data[pos + 1] == 0x82 and data[pos + 4 : pos + 6] == b"\x02\x04" and data[8] < 0x80:
+                return int.from_bytes(data[pos + 6 : pos + 10], "big", signed=True)
         pos = 2 if data[1] < 0x80 else 2 + (data[1] & 0x7F)
         if data[pos + 2] == V3:
             pos += 4  # version, and the header's SEQUENCE tag

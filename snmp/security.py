@@ -70,6 +70,11 @@ def secure(credential: Community | User, context: bytes) -> Security:
     return Usm(credential, context)
 
 
+_WELL = b"\x02\x01\0\x02\x01\0"
+"""error-status and error-index of an answer without error."""
+_LENGTHS = 4096
+
+
 class Clear:
     """Community-based messages (RFC 1901): nothing to remember of the device, so shared between devices."""
 
@@ -79,6 +84,8 @@ class Clear:
         self.overhead = 20 + len(name)
         self._lead = ber.encode_integer(version) + ber.tlv(ber.OCTET_STRING, name)
         self._heads: dict[tuple[int, int], bytes] = {}
+        self._usual: dict[int, tuple[bytes, int, bytes, int]] = {}
+        """By the length of an answer: what stands before its request id, where that is, and what follows up to the varbinds."""
 
     def wrap(self, request: Request, request_id: int, now: float) -> bytes:
         tail = request.tail
@@ -91,45 +98,36 @@ class Clear:
         return head + request_id.to_bytes(4, "big") + tail
 
     def unwrap(self, data: bytes, request_id: int, now: float) -> Pdu | None:
-        body = _usual(data, self._lead, request_id)
-        if body is not None:
-            return Pdu(message.RESPONSE, request_id, 0, 0, body)
+        usual = self._usual.get(len(data))
+        if usual is not None:
+            before, at, after, start = usual
+            if data.startswith(before) and data.startswith(request_id.to_bytes(4, "big") + after, at):
+                return Pdu(message.RESPONSE, request_id, 0, 0, data[start:])
         _, start, end = ber.header(data, 0, len(data))
         if not data.startswith(self._lead, start):
             return None  # another community or version than was asked
-        pdu = message.decode_pdu(data, start + len(self._lead), end)
+        pos = start + len(self._lead)
+        pdu = message.decode_pdu(data, pos, end)
         if not isinstance(pdu, Pdu) or pdu.type != message.RESPONSE or pdu.request_id != request_id:
             return None
+        self._remember(data, pos, request_id)
         return pdu
+
+    def _remember(self, data: bytes, pos: int, request_id: int) -> None:
+        """Of an answer without error, encoded as every agent does: what stands before its varbinds is compared, not decoded, when
+        the next one of its length comes. `pos` is where the PDU begins."""
+        at = ber.header(data, pos, len(data))[1] + 2
+        if not data.startswith(b"\x02\x04" + request_id.to_bytes(4, "big") + _WELL, at - 2):
+            return
+        start, end = ber.expect(data, at + 4 + len(_WELL), len(data), ber.SEQUENCE)
+        if end != len(data):
+            return
+        if len(self._usual) >= _LENGTHS:
+            self._usual.clear()
+        self._usual[len(data)] = data[:at], at, data[at + 4 : start], start
 
     def current(self, sent: bytes, now: float) -> bool:
         return True
-
-
-def _usual(data: bytes, lead: bytes, request_id: int) -> bytes | None:
-    """The varbinds of a Response without error as every agent encodes it: what stands before them is compared, not
-    decoded. None for all else, which is then read element by element."""
-    try:
-        pos = 2 if data[1] < 0x80 else (data[1] & 0x7F) + 2
-        if not data.startswith(lead, pos):
-            return None
-        pos += len(lead)
-        if data[pos] != message.RESPONSE:
-            return None
-        pos += 2 if data[pos + 1] < 0x80 else (data[pos + 1] & 0x7F) + 2
-        if not data.startswith(b"\x02\x04", pos) or not data.startswith(b"\x02\x01\0\x02\x01\0\x30", pos + 6):
-            return None
-        if int.from_bytes(data[pos + 2 : pos + 6], "big") != request_id:
-            return None
-        size = data[pos + 13]
-        pos += 14
-        if size >= 0x80:
-            wide = size & 0x7F
-            size = int.from_bytes(data[pos : pos + wide], "big")
-            pos += wide
-        return data[pos:] if pos + size == len(data) else None
-    except IndexError:
-        return None
 
 
 _SHARED: dict[tuple[bytes, int], Clear] = {}

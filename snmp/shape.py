@@ -33,6 +33,13 @@ def elements(body: bytes) -> list[Element]:
     pos, end = 0, len(body)
     header = ber.header
     while pos < end:
+        # Short as nearly all are, it is read in place; what does not look so, and what is wrong, element by element.
+        if pos + 6 <= end and body[pos] == ber.SEQUENCE and body[pos + 2] == ber.OBJECT_IDENTIFIER:
+            stop, name_end = pos + 2 + body[pos + 1], pos + 4 + body[pos + 3]
+            if name_end + 2 <= stop <= end and stop - pos < 0x82 and name_end + 2 + body[name_end + 1] == stop:
+                out.append(Element(pos + 4, name_end, body[name_end], name_end + 2, stop))
+                pos = stop
+                continue
         tag, start, pos = header(body, pos, end)
         if tag != ber.SEQUENCE:
             raise DecodeError(f"type 0x{tag:02x} in the variable bindings, expected 0x30")

@@ -11,7 +11,7 @@ import json
 import zlib
 from base64 import b64decode, b64encode
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from math import isnan, nan
 from typing import Any
@@ -23,13 +23,14 @@ from snmp.errors import EncodeError
 from snmp.message import VarBind
 from snmp.oid import OID
 from snmp.oid import encode as encode_oid
-from snmp.shape import Element, Shape, elements
+from snmp.shape import Element, elements
 from snmp.table import MANNERS, Manner
 
 from ..model import Block, Facts, Layout, Series
 from .changed import Changed, Restarted, TableChanged, check
 from .learn import TABLE_CHANGED, columns, polled
-from .program import Number, Program, Signs, plan_for, signs
+from .outline import Outline, outline
+from .program import Number, Program, plan_for
 from .questions import Cells, Question, ask_for
 from .translate import Sample, translate
 
@@ -63,23 +64,23 @@ def _same(question: Question) -> Question:
 class Plan:
     """What the poller keeps of a device between two polls."""
 
-    __slots__ = ("_free", "_inventory", "_layout", "_moving", "_pinned", "_pinned_key", "_program", "_shapes", "_signed",
-                 "_table_changed", "_ticks", "_ticks_at", "profile", "questions", "requests", "restless", "rung",
-                 "window")  # fmt: skip
+    __slots__ = ("_free", "_inventory", "_layout", "_moving", "_outlines", "_pinned", "_program", "_stale", "_table_changed",
+                 "_ticks", "_ticks_at", "profile", "questions", "requests", "restless", "rung", "window")  # fmt: skip
 
     def __init__(self, profile: Profile, questions: tuple[Question, ...], inventory: bytes) -> None:
         self.profile = profile
         self.questions = questions
         self.requests: tuple[Request, ...] = tuple(share(("request", q), q.request) for q in questions)
         self._inventory = inventory
-        self._shapes: tuple[Shape, ...] = ()
-        self._signed: Signs | None = None
+        self._outlines: tuple[Outline, ...] = ()
+        """Of the last answers; empty before the first."""
         self._layout = Layout(())
         self._program: Program | None = None
         self._moving: frozenset[bytes] = frozenset()
         self._free: frozenset[bytes] = frozenset()
         self._pinned: tuple[Number, ...] = ()
-        self._pinned_key = 0
+        self._stale = False
+        """Must the answers be translated anew?"""
         self._ticks = 0
         self._ticks_at = -1
         self._table_changed: bytes | None = None
@@ -119,25 +120,27 @@ class Plan:
 
     def values(self, bodies: Sequence[bytes]) -> Sequence[Number] | None:
         """The block's values when every answer has the layout of the last ones, else None."""
-        if self._program is None:
+        program = self._program
+        if program is None:
             return None
-        pool: list[Number] = []
-        for shape, body in zip(self._shapes, bodies, strict=True):
+        contents: list[bytes] = []
+        for (shape, _), body in zip(self._outlines, bodies, strict=True):
             cut = shape.cut(body)
             if cut is None:
                 return None
-            pool += map(int.from_bytes, cut)
+            contents += cut
         if (at := self._ticks_at) >= 0:
-            ticks = pool[at]
-            if ticks < self._ticks:
-                raise self.restarted(int(ticks))
-            self._ticks = int(ticks)
-        if self._signed is not None:
-            self._signed.give(pool)
-        values = self._program.values(pool, self._pinned)
+            self._take_ticks(contents[at])
+        values = program.values(contents, self._pinned)
         if values is None:
-            self._pinned_key = 0  # a number stands for something else now, as "no reading": translate anew
+            self._stale = True  # a number stands for something else now, as "no reading": translate anew
         return values
+
+    def _take_ticks(self, content: bytes) -> None:
+        ticks = int.from_bytes(content, "big")
+        if ticks < self._ticks:
+            raise self.restarted(ticks)
+        self._ticks = ticks
 
     def read(self, bodies: Sequence[bytes | None], when: float) -> tuple[Block, Facts | None]:
         """A poll's values, and the facts when they had to be worked out anew; None stands for a missing answer.
@@ -168,28 +171,27 @@ class Plan:
         What would be worked out from other cells in place of those that are missing is absent as well.
         """
         nothing = Block(_layout([]), (), when), None
-        pool: list[Number] = []
+        contents: list[bytes] = []
+        absent: list[int] = []
         fits = self._program is not None
-        for question, shape, body in zip_longest(self.questions, self._shapes, bodies):
+        for question, known, body in zip_longest(self.questions, self._outlines, bodies):
             if body is None:
                 names = (name for i, name in enumerate(question.names) if i not in question.sentinels)
-                pool += [nan] * sum(name in self._moving for name in names)
-            elif shape is None or (cut := shape.cut(body)) is None:
+                missing = sum(name in self._moving for name in names)
+                absent += range(len(contents), len(contents) + missing)
+                contents += [b""] * missing
+            elif known is None or (cut := known.shape.cut(body)) is None:
                 check(question, body, elements(body))
                 fits = False
             else:
-                pool += map(int.from_bytes, cut)
+                contents += cut
         if self._program is None or not fits:
             return nothing
         if (at := self._ticks_at) >= 0:
-            if isnan(ticks := pool[at]):
+            if at in absent:
                 return nothing
-            if ticks < self._ticks:
-                raise self.restarted(int(ticks))
-            self._ticks = int(ticks)
-        if self._signed is not None:
-            self._signed.give(pool)
-        values = self._program.values(pool, [nan] * len(self._pinned))
+            self._take_ticks(contents[at])
+        values = self._program.values(contents, [nan] * len(self._pinned), absent)
         if values is None:
             return nothing
         there = [i for i, value in enumerate(values) if not isnan(value)]
@@ -198,39 +200,36 @@ class Plan:
     # -- when an answer looks different
 
     def _reshape(self, bodies: Sequence[bytes]) -> Facts | None:
-        """Learn the answers' layout; facts only when a value changed that was not declared moving."""
-        found = [elements(body) for body in bodies]
-        for question, body, places in zip(self.questions, bodies, found, strict=True):
-            check(question, body, places)
-            self._check_table(body, places)
-        facts = None
-        if self._program is None or self._key(bodies, found) != self._pinned_key:
+        """Learn the layout of answers that have another one; facts only when a value changed that was not declared moving."""
+        before, facts = self._outlines, None
+        found = {
+            i: self._elements(i, body)
+            for i, body in enumerate(bodies)
+            if not before or before[i].shape.cut(body) is None
+        }  # fmt: skip
+        fresh = self._outlined(bodies, found)
+        if self._stale or not before or any(fresh[i].key != before[i].key for i in found):
+            every = [found.get(i) or self._elements(i, body) for i, body in enumerate(bodies)]
             facts, samples, ignored = _translated(self.profile, self._cells(bodies))
             moving = frozenset(encode_oid(sample.cell) for sample in samples if sample.cell is not None) | {UPTIME}
             self._moving = share(moving, lambda: moving)
             unread = frozenset(map(encode_oid, ignored)) - moving | ({_TABLE_CHANGED} if self.restless else frozenset())
             self._free = share(unread, lambda: unread)
-            self._pinned_key = self._key(bodies, found)
-            self._compile(bodies, found, samples)
-        shapes, signed, count = [], [], 0
-        for question, body, places in zip(self.questions, bodies, found, strict=True):
-            spans = []
-            for i, place in enumerate(places):
-                if i not in question.sentinels and body[place.name : place.name_end] in self._moving:
-                    ber.decode_value(place.tag, body[place.value : place.end])  # of a width that can be?
-                    spans.append((_first(place), place.end))
-                    if place.tag == ber.INTEGER:
-                        signed.append((count, 1 << (8 * (place.end - place.value) - 1)))
-                    count += 1
-            free = [
-                (place.value, place.end)
-                for i, place in enumerate(places)
-                if i in question.sentinels or body[place.name : place.name_end] in self._free
-            ]
-            shapes.append(Shape(body, spans, free))
-        self._shapes = tuple(shapes)
-        self._signed = signs(signed)
+            self._compile(bodies, every, samples)
+            fresh = self._outlined(bodies, dict(enumerate(every)))
+            self._stale = False
+        self._outlines = tuple(fresh.get(i) or before[i] for i in range(len(bodies)))
         return facts
+
+    def _elements(self, i: int, body: bytes) -> list[Element]:
+        """An answer's varbinds, as the i-th question expects them; raises Changed."""
+        places = elements(body)
+        check(self.questions[i], body, places)
+        self._check_table(body, places)
+        return places
+
+    def _outlined(self, bodies: Sequence[bytes], found: Mapping[int, Sequence[Element]]) -> dict[int, Outline]:
+        return {i: outline(self.questions[i], bodies[i], places, self._moving, self._free) for i, places in found.items()}
 
     def _check_table(self, body: bytes, places: Sequence[Element]) -> None:
         for place in places:
@@ -239,20 +238,10 @@ class Plan:
                 if before not in (None, self._table_changed) and not self.restless:
                     raise TableChanged("ifTableLastChange is another: ports came or went")
 
-    def _key(self, bodies: Sequence[bytes], found: Sequence[list[Element]]) -> int:
-        """A digest of all values that are not moving, and of the types of those that are."""
-        pinned: list[bytes | int] = []
-        for question, body, places in zip(self.questions, bodies, found, strict=True):
-            for i, place in enumerate(places):
-                name = body[place.name : place.name_end]
-                if i in question.sentinels or name in self._free:
-                    continue
-                pinned.append(place.tag if name in self._moving else body[place.name_end : place.end])
-        return hash(tuple(pinned))
-
     def _compile(self, bodies: Sequence[bytes], found: Sequence[list[Element]], samples: list[Sample]) -> None:
         """From samples to a program over the moving values, in the order in which `Shape.cut` gives them."""
         at: dict[bytes, int] = {}
+        signed: list[int] = []
         self._ticks_at = -1
         for question, body, places in zip(self.questions, bodies, found, strict=True):
             for i, place in enumerate(places):
@@ -261,8 +250,10 @@ class Plan:
                     continue
                 if name == UPTIME and place.tag == ber.TIME_TICKS:
                     self._ticks_at = len(at)
+                if place.tag == ber.INTEGER:
+                    signed.append(len(at))
                 at[name] = len(at)
-        key, make, self._pinned = plan_for(samples, at)
+        key, make, self._pinned = plan_for(samples, at, tuple(signed))
         self._program = share(key, make)
         self._layout = _layout(samples)
 
@@ -363,16 +354,6 @@ def _ticks(bindings: Iterable[VarBind]) -> int | None:
         if binding.tag == ber.TIME_TICKS and encode_oid(binding.oid) == UPTIME and isinstance(binding.value, int):
             return binding.value
     return None
-
-
-def _first(place: Element) -> int:
-    """Where the part of a moving value begins that counts: agents pad 32-bit numbers beyond four octets (see
-    `ber.decode_value`), and what lies before them must not move."""
-    if place.tag == ber.COUNTER64:
-        return max(place.value, place.end - 8)
-    if place.tag in ber.UNSIGNED:
-        return max(place.value, place.end - 4)
-    return place.value
 
 
 def _layout(samples: list[Sample]) -> Layout:

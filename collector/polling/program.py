@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
-from operator import ge, gt, itemgetter, lt, mul, truediv
+from math import inf, nan
+from operator import gt, itemgetter, lt, mul, truediv
 from typing import Any, NamedTuple
 
 from snmp.oid import encode as encode_oid
@@ -18,20 +18,30 @@ _Affine = tuple[Number, Number, Number]
 class Program(NamedTuple):
     """Run by `values`, with operations over whole sequences, since one number at a time costs ten times more.
 
-    The numbers at `bounded` must lie between `least` and `most`. Each of `groups` (operation, places, operands) appends
-    results to the numbers; `select` picks the values out of numbers, results and pinned values.
+    `signed` are the places of INTEGERs, of which `pick` gives the contents. The numbers at `bounded` must lie between `least` and
+    `most`. Each of `groups` (operation, places, operands) appends results to the numbers; `select` picks the values out of
+    numbers, results and pinned values.
     """
 
+    signed: tuple[int, ...]
+    pick: Callable[[Sequence[bytes]], Sequence[bytes]]
     bounded: Callable[[Sequence[Number]], Sequence[Number]]
     least: tuple[Number, ...]
     most: tuple[Number, ...]
     groups: tuple[tuple[Callable[[Any, Any], Number], Callable[[Sequence[Number]], Sequence[Number]], tuple[Any, ...]], ...]
     select: Callable[[Sequence[Number]], Sequence[Number]]
 
-    def values(self, numbers: list[Number], pinned: Sequence[Number]) -> Sequence[Number] | None:
-        """The values in page order; None when a number left the range in which it means what it meant. What follows from a
-        NaN is NaN."""
-        bounded, least, most, groups, select = self
+    def values(self, contents: Sequence[bytes], pinned: Sequence[Number], absent: Sequence[int] = ()) -> Sequence[Number] | None:
+        """The values in page order, of the moving values' contents; None when a number left the range in which it means what it
+        meant. What follows from those at `absent` is NaN."""
+        signed, pick, bounded, least, most, groups, select = self
+        numbers: list[Number] = list(map(int.from_bytes, contents))
+        if signed and max(pick(contents)) >= b"\x80":
+            for at in signed:
+                if contents[at] >= b"\x80":
+                    numbers[at] -= 1 << 8 * len(contents[at])
+        for at in absent:
+            numbers[at] = nan
         within = bounded(numbers)
         if any(map(gt, least, within)) or any(map(lt, most, within)):
             return None
@@ -41,33 +51,13 @@ class Program(NamedTuple):
         return select(numbers)
 
 
-class Signs(NamedTuple):
-    """INTEGERs among numbers that were read without their signs: their places, and the sign bit of each."""
-
-    pick: Callable[[Sequence[Number]], Sequence[Number]]
-    bits: tuple[int, ...]
-    places: tuple[tuple[int, int], ...]
-
-    def give(self, numbers: list[Number]) -> None:
-        """Make negative what is."""
-        if any(map(ge, self.pick(numbers), self.bits)):
-            for at, bit in self.places:
-                if numbers[at] >= bit:
-                    numbers[at] -= bit << 1
-
-
-def signs(places: Sequence[tuple[int, int]]) -> Signs | None:
-    """Of (place, sign bit) pairs; None for none."""
-    if not places:
-        return None
-    some = [*places, places[0]]  # of one place alone itemgetter would give no tuple
-    return Signs(itemgetter(*(at for at, _ in some)), tuple(bit for _, bit in some), tuple(places))
-
-
-def plan_for(samples: Sequence[Sample], at: Mapping[bytes, int]) -> tuple[object, Callable[[], Program], tuple[Number, ...]]:
+def plan_for(
+    samples: Sequence[Sample], at: Mapping[bytes, int], signed: tuple[int, ...]
+) -> tuple[object, Callable[[], Program], tuple[Number, ...]]:
     """(a key that equal programs share, a function that makes the program, the pinned values) for samples in page order.
 
-    `at` says where the number of a cell (its encoded name) stands; a sample whose cell is not there is pinned.
+    `at` says where the content of a cell (its encoded name) stands, `signed` which of them are INTEGERs; a sample whose cell is
+    not there is pinned.
     """
     kinds: dict[str, list[tuple[int, Any]]] = {"mul": [], "truediv": [], "affine": []}
     pinned: list[Number] = []
@@ -100,11 +90,13 @@ def plan_for(samples: Sequence[Sample], at: Mapping[bytes, int]) -> tuple[object
         start += len(members)
     starts["pinned"] = start
     picks = tuple(starts[kind] + i for kind, i in order)
-    key = (picks, tuple(bounds), *(tuple(members) for members in kinds.values()))
+    key = (signed, picks, tuple(bounds), *(tuple(members) for members in kinds.values()))
 
     def make() -> Program:
         operations = {"mul": mul, "truediv": truediv, "affine": _affine}
         return Program(
+            signed,
+            _picker(signed),
             _picker([place for place, _, _ in bounds]),
             tuple(low for _, low, _ in bounds),
             tuple(high for _, _, high in bounds),
@@ -131,7 +123,7 @@ def _exactly(scale: Number) -> tuple[Number, Number]:
     return scale, 1
 
 
-def _picker(places: Sequence[int]) -> Callable[[Sequence[Number]], Sequence[Number]]:
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     """`itemgetter`, which gives a tuple for two items or more, made to give one always."""
     if len(places) > 1:
         return itemgetter(*places)

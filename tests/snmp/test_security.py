@@ -10,6 +10,7 @@ import pytest
 from devices import NAME, Device, listening, responder, silent, system, text
 from hypothesis import given
 from hypothesis import strategies as st
+from mutation import mutated
 from virtual import clock, run
 
 from snmp import ber, message, usm, v3
@@ -59,6 +60,34 @@ def with_device(work: Callable[[Client, Device, Target], Any], user: User = SEAL
 
 
 # communities
+
+
+@given(
+    st.sampled_from([b"public", b"", b"\x02\x04\x01\x02\x03\x04", bytes(200)]),
+    st.binary(max_size=300),
+    st.binary(max_size=300),
+    st.integers(0, 2**31),
+    st.integers(0, 20),
+)
+def test_an_answer_is_read_alike_whatever_came_before(name: bytes, first: bytes, second: bytes, seed: int, extra: int) -> None:
+    """Comparing with the last answer of the same length gives what decoding gives, for damaged messages too."""
+    ids = (0x01020304, 0x02040102)
+    answers = [
+        message.encode_community(message.V2C, name, message.encode_pdu(Pdu(message.RESPONSE, number, 0, 0, body)))
+        for number in ids for body in (first, second)
+    ]  # fmt: skip
+    answers += [answer + bytes(extra) for answer in answers]
+    used = Clear(name, message.V2C)
+    for data in (*answers, *mutated(answers, 20, seed), *answers):
+        for number in ids:
+            assert unwrapped(used, data, number) == unwrapped(Clear(name, message.V2C), data, number)
+
+
+def unwrapped(security: Clear, data: bytes, number: int) -> object:
+    try:
+        return security.unwrap(data, number, 0.0)
+    except DecodeError:
+        return "malformed"
 
 
 @given(
