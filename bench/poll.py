@@ -111,11 +111,11 @@ async def run(args: argparse.Namespace) -> dict[str, int]:
         for _ in range(min(AT_ONCE, len(watches))):
             asking.turn(next(waiting), done)
         await ended.wait()
+        while pages.busy:  # a cycle's pages before the next one's
+            await asyncio.sleep(0)
 
     for _ in range(args.cycles):
         await cycle()
-    while pages.busy:
-        await asyncio.sleep(0)
     Path(args.page).write_bytes(b"".join(text_of(pages.everything())))
     client.close()
     return {"devices": args.devices, "cycles": args.cycles, "values": values, "errors": errors}

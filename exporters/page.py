@@ -6,9 +6,10 @@ families of many pages are put together, still compressed, into the page of all.
 
 from __future__ import annotations
 
-import zlib
 from array import array
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+
+from isal import isal_zlib
 
 from config.catalogue import CATALOGUE
 
@@ -17,17 +18,20 @@ from .text import header
 _HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 _LAST = b"\x03\x00"
 """The empty final block that ends a deflate stream."""
-_WINDOW, _MEMORY = 13, 6
-"""zlib's: a window of 8 KiB, and a hash table to fit. What a family says again it said a few lines before, and each full flush
-clears the table, so the usual 32 KiB take a quarter longer for the same size."""
+_LEVEL = 0
+"""ISA-L's quickest: a third of the time that zlib takes, and pages still a tenth of their text."""
 _PIECE = 1 << 15
 """Compressed octets handed out at a time by the page of all: about half a megabyte of text, some milliseconds."""
 
 
+def _compressor() -> isal_zlib.Compress:
+    return isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
+
+
 def deflate(text: bytes) -> bytes:
     """A piece of a deflate stream that may stand between any others."""
-    compressor = zlib.compressobj(1, zlib.DEFLATED, -_WINDOW, _MEMORY)
-    return compressor.compress(text) + compressor.flush(zlib.Z_FULL_FLUSH)
+    compressor = _compressor()
+    return compressor.compress(text) + compressor.flush(isal_zlib.Z_FULL_FLUSH)
 
 
 HEADERS = tuple(header(metric) for metric in CATALOGUE.values())
@@ -47,7 +51,7 @@ class Page:
 
     def plain(self) -> bytes:
         """The page's text."""
-        return zlib.decompress(self.gzip, zlib.MAX_WBITS | 16)
+        return isal_zlib.decompress(self.gzip, isal_zlib.MAX_WBITS | 16)
 
     def families(self) -> Iterator[tuple[int, int, int]]:
         """Of each family its place in the catalogue, and where its deflated samples stand in `gzip`."""
@@ -57,7 +61,7 @@ class Page:
 
 def compose(families: Mapping[int, Sequence[bytes]]) -> Generator[None, None, Page]:
     """Put a page together from the samples of each family, pausing after each one."""
-    compressor = zlib.compressobj(1, zlib.DEFLATED, -_WINDOW, _MEMORY)
+    compressor = _compressor()
     parts = [_HEAD]
     cuts = array("I")
     place, checksum, size = len(_HEAD), 0, 0
@@ -65,12 +69,12 @@ def compose(families: Mapping[int, Sequence[bytes]]) -> Generator[None, None, Pa
         text = b"".join(families[family])
         if not text:
             continue
-        deflated = compressor.compress(text) + compressor.flush(zlib.Z_FULL_FLUSH)
+        deflated = compressor.compress(text) + compressor.flush(isal_zlib.Z_FULL_FLUSH)
         parts += (_DEFLATED_HEADERS[family], deflated)
         start = place + len(_DEFLATED_HEADERS[family])
         place = start + len(deflated)
         cuts.extend((family, start, place))
-        checksum = zlib.crc32(text, zlib.crc32(HEADERS[family], checksum))
+        checksum = isal_zlib.crc32(text, isal_zlib.crc32(HEADERS[family], checksum))
         size += len(HEADERS[family]) + len(text)
         yield
     parts += (_LAST, _trailer(checksum, size))
@@ -109,19 +113,19 @@ def join(pages: Iterable[Page], preface: bytes = b"", only: int | None = None) -
 
 def text_of(stream: Iterable[bytes]) -> Iterator[bytes]:
     """The text of a deflate stream, piece by piece."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflater = isal_zlib.decompressobj(-isal_zlib.MAX_WBITS)
     for piece in stream:
         yield inflater.decompress(piece)
 
 
 def gzip_of(stream: Iterable[bytes]) -> Iterator[bytes]:
     """A deflate stream as one gzip member, piece by piece."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflater = isal_zlib.decompressobj(-isal_zlib.MAX_WBITS)
     checksum, size = 0, 0
     yield _HEAD
     for piece in stream:
         text = inflater.decompress(piece)
-        checksum = zlib.crc32(text, checksum)
+        checksum = isal_zlib.crc32(text, checksum)
         size += len(text)
         yield piece
     yield _LAST + _trailer(checksum, size)

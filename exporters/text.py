@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
 from operator import itemgetter
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -23,9 +24,12 @@ ORDER = {name: position for position, name in enumerate(CATALOGUE)}
 """Metric name -> its place on every page."""
 
 # Octets that UTF-8 never contains mark the places a template leaves open.
-_DEVICE, _STAMP, _NEXT = b"\xff", b"\xfe", b"\xfd"
+_DEVICE, _STAMP, _NEXT, _VALUE = b"\xff", b"\xfe", b"\xfd", b"\xfc"
 _LABEL_NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
-_NUMBERS = frozenset((int, float))
+_FORMS: dict[type, bytes] = {int: b"%d", float: b"%a"}
+"""How numbers are written; what is of another type (a missing value, a bool) is written one by one."""
+_VARIANTS = 64
+"""Forms kept of one template at most: which of its values are whole numbers hardly ever changes."""
 
 
 def plain(value: str) -> bytes:
@@ -60,9 +64,10 @@ def stamp(time: float) -> bytes:
 
 
 class Template:
-    """A layout as text in which only device, values and time are open. `families` are the metrics' places, in page order."""
+    """A layout as text in which only device, values and time are open. `families` are the metrics' places, in page order;
+    templates of the same text have the same `key`."""
 
-    __slots__ = ("__weakref__", "_pick", "_size", "_text", "families", "key")
+    __slots__ = ("__weakref__", "_forms", "_pick", "_size", "_text", "families", "key")
 
     def __init__(self, layout: Layout) -> None:
         chosen = usable(layout.series)
@@ -77,12 +82,13 @@ class Template:
                     parts.append(_NEXT)
                 families.append(family)
             own = pairs(series.labels).replace(b"%", b"%%")
-            parts.append(b"%b{%b%b%b} %%a%b" % (series.metric.encode(), _DEVICE, b"," if own else b"", own, _STAMP))
+            parts.append(b"%b{%b%b%b} %b%b" % (series.metric.encode(), _DEVICE, b"," if own else b"", own, _VALUE, _STAMP))
         self.families = tuple(families)
         self._text = b"".join(parts)
+        self._forms: dict[tuple[type, ...], bytes] = {}
         self._size = len(layout.series)
         self._pick = None if order == list(range(self._size)) else _picker(order)
-        self.key = self._text if self._pick is None else b"%a %b" % (order, self._text)
+        self.key = blake2b(b"%a %b" % (order, self._text), digest_size=16).digest()
 
     def render(self, device: bytes, values: Sequence[float], end: bytes) -> list[bytes]:
         """The samples of each family. `device` is the device label, `end` what `stamp` gives or a line feed.
@@ -92,10 +98,22 @@ class Template:
         if len(values) != self._size:
             raise ValueError(f"{len(values)} values for a layout of {self._size} series")
         fitting = values if self._pick is None else self._pick(values)
-        if not _NUMBERS.issuperset(map(type, fitting)):
-            return self._render_some(device, fitting, end)
-        text: bytes = self._text % tuple(fitting)
+        kinds = tuple(map(type, fitting))
+        form = self._forms.get(kinds)
+        if form is None:
+            if not _FORMS.keys() >= set(kinds):
+                return self._render_some(device, fitting, end)
+            form = self._form(kinds)
+        text: bytes = form % tuple(fitting)
         return text.replace(_DEVICE, device).replace(_STAMP, end).split(_NEXT) if self.families else []
+
+    def _form(self, kinds: tuple[type, ...]) -> bytes:
+        """The text for values of these types: whole numbers are written three times as fast when they are known to be such."""
+        if len(self._forms) >= _VARIANTS:
+            self._forms.clear()
+        between = self._text.split(_VALUE)
+        text = b"".join(map(bytes.__add__, between, (_FORMS[kind] for kind in kinds))) + between[-1]
+        return self._forms.setdefault(kinds, text)
 
     def _render_some(self, device: bytes, values: Sequence[Any], end: bytes) -> list[bytes]:
         """As `render`, where some values are missing or of a subclass (a bool, an enumeration's member)."""
@@ -106,7 +124,7 @@ class Template:
             for text, value in zip(segment.split(_STAMP)[:-1], left, strict=False):
                 if isinstance(value, int | float):
                     plain = int(value) if isinstance(value, int) else float(value)
-                    lines.append((text % plain).replace(_DEVICE, device) + end)
+                    lines.append((text.replace(_VALUE, b"%a") % plain).replace(_DEVICE, device) + end)
             segments.append(b"".join(lines))
         return segments
 
