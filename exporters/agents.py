@@ -154,11 +154,11 @@ class Desk:
         return JSONResponse(self._told(request, grant), headers=_FRESH)
 
     async def _before(self, request: Request) -> Agent | None:
-        """The agent that the machine is already, when it shows its keys."""
+        """The agent that the machine is already, or was before it was revoked, when it shows its keys."""
         if "authorization" not in request.headers:
             return None
         try:
-            return (await self._who(request))[1]
+            return (await self._who(request, revoked=True))[1]
         except HTTPException:
             return None  # its keys are void: it is what a machine without keys is
 
@@ -243,7 +243,7 @@ class Desk:
             raise HTTPException(404, "there is no such release")
         return FileResponse(path, media_type="application/octet-stream", headers=_FRESH)
 
-    async def _who(self, request: Request, returning: bool = False) -> tuple[str, Agent]:
+    async def _who(self, request: Request, returning: bool = False, revoked: bool = False) -> tuple[str, Agent]:
         """The agent by its basic authentication (RFC 7617)."""
         scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
         user = token = ""
@@ -255,7 +255,7 @@ class Desk:
         if not user or not user.isprintable():
             raise HTTPException(401, "this agent is not known here; enrol it again")
         try:
-            return user, await asyncio.to_thread(self._agents.authenticate, user, token, returning)
+            return user, await asyncio.to_thread(self._agents.authenticate, user, token, returning, revoked)
         except AgentError as error:
             log.info("agent refused user=%s address=%s reason=%r", user[:64], _address(request), str(error))
             raise HTTPException(401, str(error)) from error

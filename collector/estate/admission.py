@@ -97,6 +97,8 @@ def admit(
     """Make the machine an agent. `own`: the one whose keys it shows; `origin`: the one whose disk its own is a copy of."""
     evidence = said.evidence("", unit, now)
     like = _recognise(connection, evidence)
+    if own is not None and own.revoked is not None and _holder(connection, own.key) is not None:
+        own = None  # another machine is that device by now
     before = own or _before(connection, like, origin)
     note = _note(like)
     if before is not None and own is None and (why := _doubt(connection, before, unit, origin, now)):
@@ -179,11 +181,17 @@ def _before(connection: Connection, like: Likeness, origin: Agent | None) -> Age
     """The agent that the machine had before it enrolled now. (The one its disk was copied from is another machine's.)"""
     if like.verdict is not Verdict.SAME:
         return None
-    held = select(AGENT).where(AGENT.c.key == like.device)
-    row = connection.execute(held.where(AGENT.c.revoked.is_(None))).first()
-    if row is None:  # one that was revoked may come back as what it was
-        row = connection.execute(held.order_by(AGENT.c.id.desc())).first()
-    return agent_of(row) if row is not None and (origin is None or row.id != origin.id) else None
+    found = _holder(connection, like.device)
+    if found is None:  # one that was revoked may come back as what it was
+        row = connection.execute(select(AGENT).where(AGENT.c.key == like.device).order_by(AGENT.c.id.desc())).first()
+        found = agent_of(row) if row is not None else None
+    return found if found is not None and (origin is None or found.id != origin.id) else None
+
+
+def _holder(connection: Connection, key: str) -> Agent | None:
+    """The agent that is this device now."""
+    row = connection.execute(select(AGENT).where(AGENT.c.key == key, AGENT.c.revoked.is_(None))).first()
+    return agent_of(row) if row is not None else None
 
 
 def _doubt(connection: Connection, before: Agent, unit: str, origin: Agent | None, now: float) -> str:

@@ -140,8 +140,8 @@ class Agents:
     # -- what agents do
 
     def enrol(self, code: str, said: Said, now: float, taken: Collection[str] = (), own: Agent | None = None) -> Grant:
-        """A machine enrols with a code; `taken` are device ids of the settings, `own` the agent whose keys it has. Raises
-        AgentError.
+        """A machine enrols with a code; `taken` are device ids of the settings, `own` the agent whose keys it has, revoked or
+        not. Raises AgentError.
 
         A machine that is known for one an agent had before (its disk is new) becomes that device again.
         """
@@ -176,10 +176,11 @@ class Agents:
             made = admit(connection, agent.unit, said, now, taken, origin=agent, origin_id=first)
             return self._grant(made)
 
-    def authenticate(self, user: str, token: str, returning: bool = False) -> Agent:
+    def authenticate(self, user: str, token: str, returning: bool = False, revoked: bool = False) -> Agent:
         """The agent that shows this token; raises AgentError for one that is not known, was revoked, or has old keys.
 
-        `returning`: one whose place was taken is let in as well, for `asked` to give it back.
+        `returning`: one whose place was taken is let in as well, for `asked` to give it back; `revoked`: every revoked one.
+        Keys newer than are known here are those of an agent whose database was restored.
         """
         parts = split_user(user)
         agent = None
@@ -189,9 +190,9 @@ class Agents:
                 agent = agent_of(row) if row is not None else None
         if parts is None or agent is None or not hmac.compare_digest(self._vault.secrets(*parts).token.encode(), token.encode()):
             raise AgentError("this agent is not known here; enrol it again")
-        if agent.revoked is not None and not (returning and agent.replaced is not None):
+        if agent.revoked is not None and not revoked and not (returning and agent.replaced is not None):
             raise AgentError(f"this agent was revoked by {agent.who}; enrol the machine again if it shall report")
-        if not agent.taken <= parts[1] <= agent.generation:
+        if parts[1] < agent.taken:
             raise AgentError("these keys were replaced by newer ones; enrol the machine again")
         return agent
 
@@ -210,6 +211,7 @@ class Agents:
             if agent.revoked is not None:
                 agent = restore(connection, agent, now, taken)
             values["taken"] = max(agent.taken, parts[1] if parts is not None else 0)
+            values["generation"] = max(agent.generation, values["taken"])
             connection.execute(update(AGENT).where(AGENT.c.id == agent.id).values(**values))
             return self._grant(get(connection, agent.id))
 

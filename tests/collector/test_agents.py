@@ -256,6 +256,34 @@ def test_a_revoked_machine_comes_back_as_itself(agents: Agents, database_url: st
     assert enrolled(agents, PC, NOW + DAY).agent.key == before.agent.key
 
 
+def test_a_revoked_machine_that_tells_little_comes_back_by_its_keys(agents: Agents) -> None:
+    """A no-name machine without a serial number shows by its old keys which device it was, but takes no other machine's place."""
+    plain = {"mac": ["001b21010203"], "name": ["PC"]}
+    before = enrolled(agents, plain)
+    agents.revoke([before.agent], "An", NOW + 100)
+    with pytest.raises(AgentError, match="revoked by An"):
+        agents.authenticate(before.secrets.user, before.secrets.token)
+    own = agents.authenticate(before.secrets.user, before.secrets.token, revoked=True)
+    code, _ = agents.invite("xa", 2, NOW + 9 * DAY, "An", NOW)
+    again = agents.enrol(code, said(plain), NOW + DAY, own=own)
+    assert again.agent.key == before.agent.key and again.agent.name != before.agent.name
+    late = agents.enrol(code, said({"mac": ["001b21998877"], "name": ["PC"]}), NOW + 3 * DAY, own=own)
+    assert late.agent.key != before.agent.key
+    assert agents.authenticate(again.secrets.user, again.secrets.token).revoked is None
+
+
+def test_keys_outlive_a_database_that_was_restored(agents: Agents) -> None:
+    """An agent whose keys were changed after the backup was made asks with the new ones, and is taken at its word: who else could
+    have them?"""
+    grant = enrolled(agents)
+    newer = agents._vault.secrets(grant.agent.name, 3)
+    agent = agents.authenticate(newer.user, newer.token)
+    assert agents.asked(agent, newer.user, said(), NOW + 60).secrets == newer
+    assert agents.reporting()["ketoan-01"][1] == [newer.opened()]
+    with pytest.raises(AgentError, match="replaced by newer ones"):
+        agents.authenticate(grant.secrets.user, grant.secrets.token)
+
+
 def test_a_device_of_the_settings_is_not_taken_over(agents: Agents) -> None:
     """An agent never gets the id of a device that is polled."""
     code, _ = agents.invite("xa", 1, NOW + DAY, "An", NOW)
