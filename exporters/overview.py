@@ -23,6 +23,7 @@ _WORDS = {
         "title": "Hải Đăng", "units": "Đơn vị", "unit": "Đơn vị", "kind": "Loại", "devices": "Thiết bị", "device": "Thiết bị",
         "name": "Tên", "address": "Địa chỉ", "state": "Trạng thái", "why": "Lý do", "answered": "Trả lời lần cuối",
         "took": "Thời gian trả lời", "page": "Số liệu", "never": "chưa bao giờ", "other": "English", "all": "Tất cả đơn vị",
+        "make": "Hãng, dòng máy",
         State.UP: "Hoạt động", State.PARTIAL: "Trả lời thiếu", State.SILENT: "Không trả lời", State.UNKNOWN: "Chưa rõ",
         State.UNREACHABLE: "Đơn vị mất kết nối", State.REFUSED: "Từ chối truy cập", State.GARBLED: "Trả lời sai",
         State.OFF: "Đã tắt",
@@ -30,7 +31,7 @@ _WORDS = {
     "en": {
         "title": "Hải Đăng", "units": "Units", "unit": "Unit", "kind": "Kind", "devices": "Devices", "device": "Device",
         "name": "Name", "address": "Address", "state": "State", "why": "Why", "answered": "Last answer",
-        "took": "Answer time", "page": "Metrics", "never": "never", "other": "Tiếng Việt", "all": "All units",
+        "took": "Answer time", "page": "Metrics", "never": "never", "other": "Tiếng Việt", "all": "All units", "make": "Make",
         State.UP: "Up", State.PARTIAL: "Partial answers", State.SILENT: "Silent", State.UNKNOWN: "Unknown",
         State.UNREACHABLE: "Unit unreachable", State.REFUSED: "Access refused", State.GARBLED: "Garbled answers",
         State.OFF: "Off",
@@ -43,10 +44,17 @@ _KINDS = {
 }  # fmt: skip
 """The usual kinds of units in Vietnamese; another kind is shown as the settings write it."""
 
+_DEVICE_KINDS = {
+    "switch": "Bộ chuyển mạch", "router": "Bộ định tuyến", "firewall": "Tường lửa", "wireless": "Wi-Fi", "printer": "Máy in",
+    "ups": "UPS", "pdu": "Thanh nguồn", "server": "Máy chủ", "workstation": "Máy trạm", "storage": "Lưu trữ",
+    "sensor": "Cảm biến", "other": "Khác",
+}  # fmt: skip
+
 _STYLE = """\
 body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:76rem;padding:0 1rem;color:#1b2430}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #dde2e8}
-th{border-bottom-width:2px}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}a{color:#0b5cad}
+thead th,tfoot th,tfoot td{border-bottom-width:2px}tfoot td{font-weight:600}
+td{overflow-wrap:anywhere}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}a{color:#0b5cad}
 nav{float:right}td:last-child{white-space:nowrap}.up{color:#1a7f37}.partial{color:#9a6700}.silent,.refused,.garbled{color:#b42318;font-weight:600}
 .unreachable{color:#b42318}.unknown,.off{color:#667085}"""
 
@@ -78,7 +86,8 @@ def office(one: Office, language: str) -> str:
     """One unit with all its devices, those that need somebody first."""
     words = _WORDS[language]
     known = sorted(one.devices.values(), key=lambda known: (_ORDER.index(known.status.state), known.device.id))
-    heads = "".join(f"<th>{words[key]}</th>" for key in ("device", "name", "address", "state", "why", "answered", "took"))
+    columns = ("device", "name", "kind", "make", "address", "state", "why", "answered", "took")
+    heads = "".join(f"<th>{words[key]}</th>" for key in columns)
     back = f'<p><a href="?{escape(_query(language))}">{words["all"]}</a></p>'
     rows = "".join(_device(each, words, language) for each in known)
     body = f"{back}<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
@@ -90,11 +99,13 @@ def _device(known: Known, words: dict[str, str], language: str) -> str:
     when = words["never"]
     if status.answered is not None:
         when = datetime.fromtimestamp(status.answered, _ZONE).strftime("%d/%m/%Y %H:%M:%S")
-    took = "" if status.answer_seconds is None else f"{status.answer_seconds:.3f} s"
+    took = "" if status.answer_seconds is None else f"{status.answer_seconds * 1000:.1f} ms"
     took = took.replace(".", ",") if language == "vi" else took
-    cells = (device.id, device.name or known.name, f"{device.address}:{device.port}", "", status.message, when, took)
+    kind = _DEVICE_KINDS.get(known.kind, known.kind) if language == "vi" else known.kind
+    named = device.name or known.name
+    cells = (device.id, named, kind, known.make, f"{device.address}:{device.port}", "", status.message, when, took)
     texts = [f"<td>{escape(cell)}</td>" for cell in cells]
-    texts[3] = f'<td class="{status.state}">{words[status.state]}</td>'
+    texts[5] = f'<td class="{status.state}">{words[status.state]}</td>'
     return f"<tr>{''.join(texts)}</tr>"
 
 

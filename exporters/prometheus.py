@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collector.model import Block, Device, Facts, Interface, Series, State, Status, Unit
 from config.catalogue import CATALOGUE
 
+from .device import make
 from .page import HEADERS, Page, compose, deflate, join
 from .text import ORDER, Templates, line, pairs, stamp
 
@@ -47,14 +48,14 @@ _SILENT = Status(State.UNKNOWN)
 class Known:
     """What the pages know of one device."""
 
-    __slots__ = ("block", "device", "facts", "interfaces", "label", "last", "name", "named", "status")
+    __slots__ = ("block", "device", "facts", "interfaces", "kind", "label", "last", "make", "name", "named", "status")
 
     def __init__(self, device: Device) -> None:
         self.label = pairs((("device", device.id),))
         self.status = _SILENT
         self.block: Block | None = None
         self.last = float("-inf")
-        self.name = ""
+        self.name = self.kind = self.make = ""
         self.facts = b""
         self.interfaces = b""
         self.settle(device)
@@ -66,7 +67,7 @@ class Known:
 
     def describe(self, facts: Facts) -> None:
         """Take what the device says of itself."""
-        self.name = facts.name
+        self.name, self.kind, self.make = facts.name, facts.kind, make(facts)
         self.settle(self.device)
         self.facts = b"," + pairs(
             (

@@ -40,6 +40,7 @@ PLAIN = {"accept-encoding": "identity"}
 def polled() -> Pages:
     """Two units, one with a blank and Vietnamese in its id, a switch in each."""
     pages = Pages([fleet.unit(0), Unit("xã 1", "UBND <xã> 1")], [fleet.device(1), fleet.device(2)])
+    pages.described(fleet.device(1), fleet.FACTS)
     pages.polled(fleet.device(1), fleet.UP, fleet.block())
     pages.polled(fleet.device(2), fleet.SILENT, None)
     pages.cycled("xa-0")
@@ -179,7 +180,7 @@ def test_health_tells_what_ails() -> None:
 
 
 def test_the_overview_speaks_vietnamese_and_english() -> None:
-    """Units and devices with their states and reasons, text escaped, nothing from elsewhere."""
+    """Units and devices with what they are, their states and reasons, text escaped, nothing from elsewhere."""
 
     async def ask(client: httpx.AsyncClient) -> None:
         vietnamese = await client.get("/")
@@ -190,7 +191,10 @@ def test_the_overview_speaks_vietnamese_and_english() -> None:
         english = await client.get("/", params={"lang": "en", "unit": "xa-0"})
         assert "no answer to 3 requests within 2 s" in english.text
         assert "Silent" in english.text
-        assert "0.125 s" in english.text
+        assert "125.0 ms" in english.text
+        assert "<td>switch</td><td>Cisco WS-C2960</td>" in english.text
+        unit = await client.get("/", params={"unit": "xa-0"})
+        assert "<td>Bộ chuyển mạch</td><td>Cisco WS-C2960</td>" in unit.text and "125,0 ms" in unit.text
         assert "23/11/2025 15:00:00" in english.text  # 08:00 UTC
         assert "http://" not in vietnamese.text + english.text
 
