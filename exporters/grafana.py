@@ -1,10 +1,10 @@
-"""The Grafana dashboard of a province, in Vietnamese and English, built with grafana-foundation-sdk."""
+"""Grafana dashboards, of the province and of one device, in Vietnamese and English, built with grafana-foundation-sdk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Literal
 
@@ -126,11 +126,90 @@ ROWS = (
 )  # fmt: skip
 
 
+_ONE = 'device=~"$device"'
+
+
+def _own(metric: str, *labels: str) -> str:
+    return f"max by ({', '.join(('device', *labels))}) ({metric}{{{_ONE}}})"
+
+
+def _flow(metric: str, factor: str = "") -> str:
+    return f"{factor}max by (device, interface) (rate(haidang_interface_{metric}_total{{{_ONE}}}[$__rate_interval]))"
+
+
+def _share(thing: str) -> str:
+    return (
+        f"{_own(f'haidang_{thing}_used_bytes', thing)} / ({_own(f'haidang_{thing}_size_bytes', thing)} > 0) "
+        f"or {_own(f'haidang_{thing}_used_ratio', thing)}"
+    )
+
+
+DEVICE_ROWS = (
+    Row(("Thiết bị", "Device"), (
+        Panel(("Là gì", "What it is"), "table",
+              "max by (device, unit, name, address, kind, vendor, model, serial, os, os_version) "
+              f"(haidang_device_info{{{_ONE}}})", width=24),
+        Panel(("Trạng thái", "State"), "lines", f"max by (device, state) (haidang_device_state{{{_ONE}}}) == 1",
+              "{{device}} {{state}}", width=8),
+        Panel(("Thời gian trả lời", "Answer time"), "lines", _own("haidang_device_answer_seconds"), "{{device}}", "s", 8),
+        Panel(("Thời gian hoạt động", "Uptime"), "lines", _own("haidang_device_uptime_seconds"), "{{device}}", "s", 8),
+    )),
+    Row(("Cổng", "Ports"), (
+        Panel(("Lưu lượng nhận", "Received traffic"), "lines", _flow("receive_bytes", "8 * "), "{{interface}}", "bps"),
+        Panel(("Lưu lượng gửi", "Sent traffic"), "lines", _flow("transmit_bytes", "8 * "), "{{interface}}", "bps"),
+        Panel(("Lỗi và gói bị bỏ khi nhận, mỗi giây", "Errors and discards received a second"), "lines",
+              f"{_flow('receive_errors')} + ({_flow('receive_discards')} or 0 * {_flow('receive_errors')})",
+              "{{interface}}", "pps"),
+        Panel(("Lỗi và gói bị bỏ khi gửi, mỗi giây", "Errors and discards sent a second"), "lines",
+              f"{_flow('transmit_errors')} + ({_flow('transmit_discards')} or 0 * {_flow('transmit_errors')})",
+              "{{interface}}", "pps"),
+        Panel(("Tốc độ các cổng đang hoạt động", "Speed of the ports that are up"), "table",
+              f"(8 * {_own('haidang_interface_speed_bytes_per_second', 'interface')} "
+              f"and on (device, interface) {_own('haidang_interface_up', 'interface')} == 1) "
+              f"* on (device, interface) group_left (alias) {_own('haidang_interface_info', 'interface', 'alias')}", unit="bps"),
+        Panel(("Nối với", "What hangs on them"), "table",
+              _own("haidang_link_info", "interface", "remote_device", "remote_interface", "protocol")),
+    )),
+    Row(("Sức khỏe", "Health"), (
+        Panel(("Bộ xử lý", "Processors"), "lines", _own("haidang_processor_load_ratio", "processor"), "{{processor}}",
+              "percentunit", 8),
+        Panel(("Bộ nhớ", "Memory"), "lines", _share("memory"), "{{memory}}", "percentunit", 8),
+        Panel(("Ổ đĩa", "Volumes"), "lines", _share("storage"), "{{storage}}", "percentunit", 8),
+        Panel(("Nhiệt độ", "Temperatures"), "lines", _own("haidang_sensor_celsius", "sensor"), "{{sensor}}", "celsius", 8),
+        Panel(("Ắc quy", "Battery"), "lines", _own("haidang_sensor_charge_ratio", "sensor"), "{{sensor}}", "percentunit", 8),
+        Panel(("Thời gian còn lại bằng ắc quy", "Time left on battery"), "lines",
+              _own("haidang_sensor_runtime_seconds", "sensor"), "{{sensor}}", "s", 8),
+        Panel(("Điện áp", "Voltages"), "lines", _own("haidang_sensor_volts", "sensor"), "{{sensor}}", "volt", 8),
+        Panel(("Công suất", "Power"), "lines", _own("haidang_sensor_watts", "sensor"), "{{sensor}}", "watt", 8),
+        Panel(("Vật tư máy in", "Printer supplies"), "lines", _own("haidang_supply_level_ratio", "supply"), "{{supply}}",
+              "percentunit", 8),
+    )),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A dashboard: titles in Vietnamese and English, its rows, and whether it shows one device instead of units."""
+
+    titles: tuple[str, str]
+    rows: tuple[Row, ...]
+    one_device: bool = False
+
+
+BOARDS = {
+    "province": Board(("Hải Đăng: toàn tỉnh", "Hải Đăng: the province"), ROWS),
+    "device": Board(("Hải Đăng: thiết bị", "Hải Đăng: a device"), DEVICE_ROWS, one_device=True),
+}
+
+
 def expressions() -> dict[str, str]:
-    """English panel title -> PromQL, for all units, with Grafana's variables replaced."""
+    """English panel title -> PromQL, for all units and devices, with Grafana's variables replaced."""
     return {
-        f"{row.titles[1]}: {panel.titles[1]}": panel.expression.replace("$unit", ".*").replace("$__rate_interval", "5m")
-        for row in ROWS
+        f"{row.titles[1]}: {panel.titles[1]}": panel.expression.replace("$__rate_interval", "5m")
+        .replace("$unit", ".*")
+        .replace("$device", ".*")
+        for board in BOARDS.values()
+        for row in board.rows
         for panel in row.panels
     }
 
@@ -138,34 +217,34 @@ def expressions() -> dict[str, str]:
 _SOURCE = model.DataSourceRef(type_val="prometheus", uid="${source}")
 
 
-def dashboard(language: Literal["vi", "en"]) -> model.Dashboard:
-    """The province's overview."""
-    at = ("vi", "en").index(language)
+def dashboard(name: str, language: Literal["vi", "en"]) -> model.Dashboard:
+    """One of BOARDS."""
+    board, at = BOARDS[name], ("vi", "en").index(language)
     built = (
-        build.Dashboard(("Hải Đăng: toàn tỉnh", "Hải Đăng: the province")[at])
-        .uid(f"haidang-province-{language}")
+        build.Dashboard(board.titles[at])
+        .uid(f"haidang-{name}-{language}")
         .tags(["haidang"])
         .timezone("Asia/Ho_Chi_Minh")
         .refresh("1m")
         .time("now-6h", "now")
         .with_variable(build.DatasourceVariable("source").label("Prometheus").type("prometheus"))
-        .with_variable(
-            build.QueryVariable("unit")
-            .label(("Đơn vị", "Unit")[at])
-            .datasource(_SOURCE)
-            .query("label_values(haidang_unit_info, unit)")
-            .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
-            .multi(True)
-            .include_all(True)
-            .all_value(".*")
-        )
+        .with_variable(_choice("unit", ("Đơn vị", "Unit")[at], "label_values(haidang_unit_info, unit)").multi(True))
     )
+    if board.one_device:
+        found = f"label_values(haidang_device_info{{{_UNIT}}}, device)"
+        built.with_variable(_choice("device", ("Thiết bị", "Device")[at], found, every=False))
     numbers = count(1)
-    for row in ROWS:
+    for row in board.rows:
         built.with_row(build.Row(row.titles[at]).id(next(numbers)))
         for panel in row.panels:
             built.with_panel(_panel(panel, at).id(next(numbers)))
     return built.build()
+
+
+def _choice(name: str, label: str, query: str, every: bool = True) -> build.QueryVariable:
+    found = build.QueryVariable(name).label(label).datasource(_SOURCE).query(query)
+    found = found.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+    return found.include_all(True).all_value(".*") if every else found
 
 
 def _panel(panel: Panel, at: int) -> stat.Panel | table.Panel | timeseries.Panel:
@@ -190,9 +269,9 @@ def _without(*columns: str) -> model.DataTransformerConfig:
 def files() -> Iterator[tuple[str, str]]:
     """File name and JSON of each dashboard."""
     languages: tuple[Literal["vi", "en"], ...] = ("vi", "en")
-    for language in languages:
-        text = JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(dashboard(language))
-        yield f"haidang-province-{language}.json", text + "\n"
+    for name, language in product(BOARDS, languages):
+        text = JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(dashboard(name, language))
+        yield f"haidang-{name}-{language}.json", text + "\n"
 
 
 def write_dashboards(directory: Path) -> list[Path]:

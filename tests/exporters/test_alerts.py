@@ -72,6 +72,13 @@ def test_the_cause_is_said_in_both_languages(rule: Rule) -> None:
     assert rule.vietnamese[1].endswith(".") and rule.english[1].endswith(".")
 
 
+def test_the_documentation_lists_every_alert() -> None:
+    """docs/prometheus.md names each rule with its severity, and no other."""
+    text = (Path(__file__).parents[2] / "docs" / "prometheus.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(Haidang\w+)` \| (\w+) \|", text, re.MULTILINE)
+    assert sorted(rows) == sorted((rule.name, rule.severity) for rule in ALL)
+
+
 def test_expressions_are_those_of_the_rules() -> None:
     """Whoever runs every expression against a real Prometheus gets them by alert name."""
     assert expressions() == {rule.name: rule.expression for rule in ALL}
