@@ -168,8 +168,17 @@ def read_value(node: Node, objects: Objects) -> Value:
 def read_facts(node: Node, objects: Objects) -> tuple[dict[str, Text], Value]:
     """The ``facts`` of a profile: (texts, uptime in seconds)."""
     keys = node.keys((*FACTS, "uptime_seconds"))
-    texts = {name: read_text(n, objects, KINDS if name == "kind" else ()) for name, n in keys.items() if name != "uptime_seconds"}
-    return texts, read_value(keys["uptime_seconds"], objects) if "uptime_seconds" in keys else ()
+    uptime = keys.pop("uptime_seconds", None)
+    return _fact_texts(keys, objects), read_value(uptime, objects) if uptime else ()
+
+
+def read_guesses(node: Node, objects: Objects) -> dict[str, Text]:
+    """The ``guesses`` of a profile: texts of facts that nothing else tells."""
+    return _fact_texts(node.keys(FACTS), objects)
+
+
+def _fact_texts(keys: Mapping[str, Node], objects: Objects) -> dict[str, Text]:
+    return {name: read_text(node, objects, KINDS if name == "kind" else ()) for name, node in keys.items()}
 
 
 def read_rule(section: str, node: Node, objects: Objects) -> Rule:
@@ -283,12 +292,12 @@ class Use(NamedTuple):
     there: set[Object]
 
 
-def used(rules: Iterable[Rule], facts: Mapping[str, Text], uptime: Value) -> Use:
+def used(rules: Iterable[Rule], facts: Iterable[Text], uptime: Value) -> Use:
     """All objects that the rules and facts of a profile read, by how they are used; one may be used in several ways."""
     use = Use(set(), set(), set(), set())
     for one in uptime:
         _use(one, use.moving, use)
-    for text in facts.values():
+    for text in facts:
         _use_text(text, use.seldom, use)
     for rule in rules:
         section = SECTIONS[rule.section]

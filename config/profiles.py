@@ -14,7 +14,7 @@ from snmp.oid import OID
 from .documents import Node, read
 from .errors import ConfigError
 from .expressions import Object
-from .grammar import Use, read_facts, read_object, read_rule, used
+from .grammar import Use, read_facts, read_guesses, read_object, read_rule, used
 from .rules import SECTIONS, Rule, Text, Value
 from .tables import suggest
 
@@ -60,8 +60,9 @@ class Match(NamedTuple):
 class Profile:
     """A device family.
 
-    `scalars` stand without the instance ``.0`` that is asked; those in `hourly` are asked about once an hour. `moving` are the
-    columns and scalars that are read as measured values and for nothing else.
+    `guesses` are tried for what neither `facts` nor the enterprise number tells. `scalars` stand without the instance ``.0`` that
+    is asked; those in `hourly` are asked about once an hour. `moving` are the columns and scalars that are read as measured
+    values and for nothing else.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Profile:
     extends: tuple[str, ...]
     objects: Mapping[str, Object]
     facts: Mapping[str, Text]
+    guesses: Mapping[str, Text]
     uptime: Value
     rules: Mapping[str, tuple[Rule, ...]]
     scalars: tuple[OID, ...] = ()
@@ -168,7 +170,7 @@ def _refuse_ties(matches: list[Match]) -> None:
         seen[key] = match
 
 
-_KEYS = ("description", "extends", "instead", "match", "objects", "facts", *SECTIONS)
+_KEYS = ("description", "extends", "instead", "match", "objects", "facts", "guesses", *SECTIONS)
 
 
 class _Loading:
@@ -215,13 +217,13 @@ class _Loading:
         if "objects" in keys:
             objects.update(self._objects(keys["objects"], objects, root or next(iter(roots), None)))
         facts, uptime = read_facts(keys["facts"], objects) if "facts" in keys else ({}, ())
+        guesses = read_guesses(keys["guesses"], objects) if "guesses" in keys else {}
         for parent in parents:
             uptime = uptime or parent.uptime
-            for key, text in parent.facts.items():
-                own = facts.get(key, ())
-                facts[key] = (*own, *(source for source in text if not any(source is other for other in own)))
+            _inherit(facts, parent.facts)
+            _inherit(guesses, parent.guesses)
         rules = self._rules(keys, parents, objects)
-        use = used([rule for section in rules.values() for rule in section], facts, uptime)
+        use = used([rule for section in rules.values() for rule in section], (*facts.values(), *guesses.values()), uptime)
         scalars, hourly, tables = _questions(use)
         return Profile(
             name=f"{name}@{root}" if root else name,
@@ -230,6 +232,7 @@ class _Loading:
             extends=tuple(parent.name for parent in parents),
             objects=objects,
             facts=facts,
+            guesses=guesses,
             uptime=uptime,
             rules=rules,
             scalars=scalars,
@@ -285,6 +288,12 @@ class _Loading:
             if found:
                 rules[section] = tuple(found)
         return rules
+
+
+def _inherit(texts: dict[str, Text], parent: Mapping[str, Text]) -> None:
+    for key, text in parent.items():
+        own = texts.get(key, ())
+        texts[key] = (*own, *(source for source in text if not any(source is other for other in own)))
 
 
 def _matches(name: str, node: Node) -> Iterator[Match]:

@@ -95,6 +95,7 @@ class _Program:
         compiler = Compiler(profile.moving)
         self._name = profile.name.partition("@")[0]
         self._facts = {name: compiler.fact(text) for name, text in profile.facts.items()}
+        self._guesses = {name: compiler.fact(text) for name, text in profile.guesses.items()}
         self._uptime = compiler.value(profile.uptime)
         self._steps = [
             _Step(
@@ -125,8 +126,11 @@ class _Program:
         samples += port_samples
         facts = {name: read(columns, ZERO) for name, read in self._facts.items()}
         maker = vendor(facts.get("object_id", ""))
-        facts["kind"] = facts.get("kind") or maker.kind or "other"
+        facts["kind"] = facts.get("kind") or maker.kind
         facts["vendor"] = facts.get("vendor") or maker.name
+        for name, read in self._guesses.items():
+            facts[name] = facts.get(name) or read(columns, ZERO)
+        facts["kind"] = facts["kind"] or "other"
         described = Facts(
             profile=self._name,
             **facts,

@@ -52,6 +52,33 @@ def port(index: int, *more: tuple[str, int, ber.Value], name: bytes = b"eth0") -
 
 
 @pytest.mark.parametrize(
+    ("rows", "kind", "vendor", "model"),
+    [
+        ([("1.3.6.1.2.1.1.2.0", ber.OBJECT_IDENTIFIER, "1.3.6.1.4.1.65999.1")], "other", "", "GX-40"),
+        ([("1.3.6.1.2.1.4.1.0", ber.INTEGER, 1)], "router", "", "GX-40"),
+        (
+            [("1.0.8802.1.1.2.1.3.6.0", ber.OCTET_STRING, b"\x28\x00"), ("1.3.6.1.2.1.4.1.0", ber.INTEGER, 1)],
+            "switch",
+            "",
+            "GX-40",
+        ),
+        (
+            [("1.3.6.1.2.1.1.2.0", ber.OBJECT_IDENTIFIER, "1.3.6.1.4.1.318.9"), ("1.3.6.1.2.1.4.1.0", ber.INTEGER, 1)],
+            "ups",
+            "APC",
+            "GX-40",
+        ),
+        ([("1.3.6.1.2.1.33.1.1.2.0", ber.OCTET_STRING, b"Tower 3000")], "ups", "", "Tower 3000"),
+    ],
+)
+def test_guesses(rows: list[tuple[str, int, ber.Value]], kind: str, vendor: str, model: str) -> None:
+    """What a standard MIB says of the device comes first, then its enterprise number, and only then what sysDescr looks like."""
+    whole = [(oid, tag, OID.parse(value) if isinstance(value, str) else value) for oid, tag, value in rows]
+    facts = translate(GENERIC, cells(("1.3.6.1.2.1.1.1.0", ber.OCTET_STRING, b"Gateway GX-40"), *whole)).facts
+    assert (facts.kind, facts.vendor, facts.model) == (kind, vendor, model)
+
+
+@pytest.mark.parametrize(
     ("speed", "high", "expected"),
     [
         (1_000_000_000, 1000, 1_000_000_000),

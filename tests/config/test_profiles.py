@@ -50,7 +50,8 @@ def test_measured_values_are_only_measured() -> None:
     """No bundled profile tests or shows a cell that it measures: that would translate the device anew at every poll."""
     profiles = Profiles.load()
     for profile in map(profiles.__getitem__, profiles):
-        use = used([rule for rules in profile.rules.values() for rule in rules], profile.facts, profile.uptime)
+        texts = (*profile.facts.values(), *profile.guesses.values())
+        use = used([rule for rules in profile.rules.values() for rule in rules], texts, profile.uptime)
         steady = {o.oid: o.name for o in use.states | use.seldom}
         assert not [steady[o.oid] for o in use.moving if o.oid in steady and o.hourly is not True], profile.name
 
@@ -131,12 +132,13 @@ def test_tie(tmp_path: Path) -> None:
 
 
 def test_inheritance(tmp_path: Path) -> None:
-    """A child's facts come before its parents', its rules too; `instead` leaves the parents' rules of a section out."""
+    """A child's facts, guesses and rules come before its parents'; `instead` leaves the parents' rules of a section out."""
     profiles = load(
         tmp_path,
         parent="""
 objects: {a: 1.3.6.1.4.1.32473.1.0, b: 1.3.6.1.4.1.32473.2.1}
 facts: {model: "{a}"}
+guesses: {model: Something}
 sensors: [{class: power, value: a}]
 processors: [{load: b}]
 """,
@@ -144,12 +146,14 @@ processors: [{load: b}]
 extends: [parent, system]
 instead: [processors]
 facts: {model: Child}
+guesses: {model: Anything}
 sensors: [{class: voltage, value: b}]
 processors: [{load: a}]
 """,
     )
     child, parent = profiles["child"], profiles["parent"]
-    assert len(child.facts["model"]) == 2
+    assert len(child.facts["model"]) == len(child.guesses["model"]) == 2
+    assert child.guesses["model"][1] is parent.guesses["model"][0]
     assert child.rules["sensors"][1] is parent.rules["sensors"][0]
     assert len(child.rules["processors"]) == 1
     assert child.extends == ("parent", "system")
