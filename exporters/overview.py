@@ -103,7 +103,8 @@ def _device(known: Known, words: dict[str, str], language: str) -> str:
     took = took.replace(".", ",") if language == "vi" else took
     kind = _DEVICE_KINDS.get(known.kind, known.kind) if language == "vi" else known.kind
     named = device.name or known.name
-    cells = (device.id, named, kind, known.make, f"{device.address}:{device.port}", "", status.message, when, took)
+    address = f"{device.address}:{device.port}" if device.port else device.address
+    cells = (device.id, named, kind, known.make, address, "", status.message, when, took)
     texts = [f"<td>{escape(cell)}</td>" for cell in cells]
     texts[5] = f'<td class="{status.state}">{words[status.state]}</td>'
     return f"<tr>{''.join(texts)}</tr>"

@@ -1,12 +1,13 @@
-"""`haidang device`: which machine a device is and why; answer the questions of identity, and take answers back."""
+"""`haidang device`: the inventory; which machine a device is and why; answer the questions of identity, take answers back."""
 
 from __future__ import annotations
 
 import argparse
 import getpass
+import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -14,15 +15,23 @@ from typing import Any
 
 from collector.errors import CollectorError
 from collector.estate.identity import Verdict
+from collector.estate.inventory import Inventory, Record
 from collector.estate.machines import Act, Doubt, Held, Machine, Machines, Sighting, Why
+from collector.model import Facts
 from config import settings
+from config.errors import ConfigError
+from config.tables import suggest
+from exporters.device import make
+
+from .columns import aligned
 
 NAME = "a device's id in the settings, or a machine's number"
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser("device", help="which machine a device is and why; merge, split, undo", description=__doc__)
+    help = "list the inventory; which machine a device is and why; merge, split, undo"
+    parser = subparsers.add_parser("device", help=help, description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, func: Callable[[Machines, argparse.Namespace], Iterable[str]], help: str) -> Any:
@@ -31,6 +40,12 @@ def add_parser(subparsers: Any) -> None:
         command.set_defaults(func=lambda args: run(func, args))
         return command
 
+    listed = "the inventory: every device, what it is, how it stands and when it answered last"
+    command = commands.add_parser("list", help=listed, description=listed[0].upper() + listed[1:] + ".")
+    command.add_argument("--config", type=Path, required=True, metavar="FILE")
+    command.add_argument("--unit", metavar="U", help="only of this unit")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    command.set_defaults(func=run_list)
     add("why", why, "what is known of a machine's identity, and the points that decided").add_argument(
         "name", metavar="ID", help=NAME
     )
@@ -61,6 +76,49 @@ def run(func: Callable[[Machines, argparse.Namespace], Iterable[str]], args: arg
         print(f"haidang: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+_PATHS = ("unit", "address", "kind", "vendor", "model", "serial", "name", "os.name", "os.version", "location")
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """The inventory as it was last written."""
+    found = settings.read(args.config)
+    if args.unit is not None and args.unit not in found.units:
+        raise ConfigError(f'{args.config}: no [[unit]] has the id "{args.unit}"{suggest(args.unit, found.units)}')
+    try:
+        inventory = Inventory.open(found.collector.database.reveal())
+        try:
+            records, said = inventory.devices(), inventory.said(_PATHS)
+        finally:
+            inventory.close()
+    except CollectorError as error:
+        print(f"haidang: {error}", file=sys.stderr)
+        return 1
+    known = [
+        (key, said.get(key, {}), record)
+        for key, record in records.items()
+        if record.forgotten is None and args.unit in (None, said.get(key, {}).get("unit"))
+    ]
+    known.sort(key=lambda one: (one[1].get("unit", ""), one[0]))
+    if not known:
+        print("haidang device: the inventory has no such device yet; the collector writes it", file=sys.stderr)
+        return 1
+    if args.json:
+        for key, facts, record in known:
+            times = {name: getattr(record, name) for name in ("first_seen", "last_seen", "since")}
+            print(json.dumps({"id": key, "state": record.state, **times, **facts}, ensure_ascii=False))
+        return 0
+    heads = ("DEVICE", "UNIT", "ADDRESS", "STATE", "KIND", "MAKE", "SERIAL", "SYSTEM", "LAST ANSWER")
+    print("\n".join(aligned([heads, *(_row(*one) for one in known)])))
+    return 0
+
+
+def _row(key: str, facts: Mapping[str, str], record: Record) -> Sequence[str]:
+    unit, address, kind, serial = (facts.get(path, "") for path in ("unit", "address", "kind", "serial"))
+    what = make(Facts(vendor=facts.get("vendor", ""), model=facts.get("model", "")))
+    system = " ".join(filter(None, (facts.get("os.name"), facts.get("os.version"))))
+    return key, unit, address, record.state, kind, what, serial, system, _when(record.last_seen) if record.last_seen else "never"
 
 
 def why(machines: Machines, args: argparse.Namespace) -> Iterator[str]:

@@ -23,6 +23,7 @@ from config.settings import Settings
 from snmp.client import Client
 
 from .sentence import counted
+from .terminal import ERASE
 
 SHOW_EVERY, SAY_EVERY = 0.25, 60.0
 """Seconds between two updates of the progress line: on a terminal, and elsewhere a line each."""
@@ -145,13 +146,13 @@ class Looking:
             if not self._live:
                 print(line, file=sys.stderr, flush=True)
                 continue
-            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.write(f"\r{ERASE}{line}")
             sys.stderr.flush()
             await asyncio.sleep(SHOW_EVERY)
 
     def _print(self, text: str, stream: Any = None) -> None:
         if self._live:
-            sys.stderr.write("\r\x1b[K")
+            sys.stderr.write(f"\r{ERASE}")
             sys.stderr.flush()
         print(text, file=stream or sys.stdout, flush=True)
 

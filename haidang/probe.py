@@ -23,6 +23,7 @@ from snmp.client import Client, Target
 from snmp.security import Community
 
 from .target import add_arguments, split, target
+from .terminal import ERASE
 
 AT_ONCE = 64
 
@@ -90,6 +91,8 @@ async def _probe(args: argparse.Namespace, targets: list[tuple[str, Target]], pr
         done += 1
         failed += facts is None
         document = probe_document(name, facts, facts is not None, said)
+        if live:
+            print(end=f"\r{ERASE}", file=sys.stderr, flush=True)
         print(json.dumps(document, ensure_ascii=False) if args.json else device_page(name, facts, said), flush=True)
         if live:
             print(f"\r{done} of {len(targets)} asked, {failed} silent", end="", file=sys.stderr, flush=True)

@@ -7,6 +7,8 @@ import io
 import sys
 import unicodedata
 
+ERASE = "\x1b[K"
+"""Erases the rest of a line."""
 _PLAIN = {"đ": "d", "Đ": "D", "├": "|", "└": "`", "│": "|", "─": "-"}
 _FOLDED = "haidang.folded"
 

@@ -32,11 +32,14 @@ from config.settings import Settings
 
 from .check import load_profiles
 from .sentence import counted
+from .terminal import ERASE
 
 CYCLE = 60.0
 """Seconds of a cycle in which the devices are asked what they are, before a survey."""
 FIRST_CYCLE = 600.0
 """Seconds after which whatever has not answered is left out of a survey."""
+TELL_EVERY = 0.5
+"""Seconds between two words on how far a survey is."""
 UNSEEN = 2 * 3600.0
 """Seconds that something has not been seen, before the unit's last survey, after which this is said."""
 STRANGERS = 3
@@ -105,18 +108,37 @@ def _survey(found: Settings, units: Collection[str], url: str) -> None:
         inventory = Inventory.open(url)
         try:
             service = Service(some, profiles, inventory, [], afresh=True)
+            surveyed: list[str] = []
+            telling = asyncio.create_task(_tell(service, surveyed)) if sys.stderr.isatty() else None
+
+            async def survey(unit: str) -> None:
+                await service.surveyor.survey(unit)
+                surveyed.append(unit)
+
             try:
                 ends = time.monotonic() + FIRST_CYCLE
                 while time.monotonic() < ends and any(one.status.state is State.UNKNOWN for one in service.watches.values()):
                     await service.cycled(ends - time.monotonic())
                 await asyncio.to_thread(inventory.flush)
-                await asyncio.gather(*(service.surveyor.survey(unit) for unit in some.units))
+                await asyncio.gather(*map(survey, some.units))
             finally:
+                if telling is not None:
+                    telling.cancel()
+                    print(end=f"\r{ERASE}", file=sys.stderr, flush=True)
                 service.stop()
         finally:
             await asyncio.to_thread(inventory.close)
 
     asyncio.run(ask())
+
+
+async def _tell(service: Service, surveyed: Sequence[str]) -> None:
+    """Say how far the survey is until cancelled."""
+    while True:
+        asked = sum(one.status.state is not State.UNKNOWN for one in service.watches.values())
+        line = f"{asked} of {len(service.watches)} devices asked, {len(surveyed)} of {len(service.cycles)} units surveyed"
+        print(end=f"\r{line}{ERASE}", file=sys.stderr, flush=True)
+        await asyncio.sleep(TELL_EVERY)
 
 
 # -- for programs

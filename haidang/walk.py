@@ -22,6 +22,7 @@ from . import snmprec
 from .mib import found
 from .sentence import counted
 from .target import add_arguments, target
+from .terminal import ERASE
 
 PROGRESS = 500
 
@@ -53,14 +54,14 @@ async def _walk(args: argparse.Namespace, root: OID) -> int:
             out.write(snmprec.line(binding) + "\n")
             count += 1
             if args.output and sys.stderr.isatty() and count % PROGRESS == 0:
-                print(f"\r{count} objects, at {binding.oid}", end="\x1b[K", file=sys.stderr, flush=True)
+                print(f"\r{count} objects, at {binding.oid}", end=ERASE, file=sys.stderr, flush=True)
     except SnmpError as e:
         said = str(e)
     finally:
         client.close()
         if args.output and out:
             out.close()
-            start = "\r\x1b[K" if sys.stderr.isatty() else ""
+            start = f"\r{ERASE}" if sys.stderr.isatty() else ""
             print(f"{start}{counted(count, 'object')} from {args.address} written to {args.output}", file=sys.stderr)
     if not said and not count:
         said = f"{args.address} has nothing at or below {root}"

@@ -6,7 +6,7 @@ reported and tried again, while polling goes on; what is kept for it meanwhile i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -164,14 +164,21 @@ class Inventory:
 
     def remembered(self) -> dict[str, Facts]:
         """What each device of the settings is, in short: without ports, parts and what it measures. By its id in the settings."""
+        return {
+            key: Facts(**{_SHORT[path]: value for path, value in said.items()})  # type: ignore[arg-type]
+            for key, said in self.said(_SHORT).items()
+        }
+
+    def said(self, paths: Collection[str]) -> dict[str, dict[str, str]]:
+        """What holds at these paths of each device of the settings, by its id there."""
         query = select(DEVICE.c.key, FACT.c.path, FACT.c.value).join_from(FACT, DEVICE)
         found: dict[str, dict[str, str]] = {}
         with self._reading() as connection:
             for key, path, value in connection.execute(
-                query.where(FACT.c.path.in_(_SHORT), FACT.c.ended == OPEN, DEVICE.c.forgotten.is_(None))
+                query.where(FACT.c.path.in_(paths), FACT.c.ended == OPEN, DEVICE.c.forgotten.is_(None))
             ):
-                found.setdefault(key, {})[_SHORT[path]] = value
-        return {key: Facts(**said) for key, said in found.items()}  # type: ignore[arg-type]
+                found.setdefault(key, {})[path] = value
+        return found
 
     def history(self, key: str, path: str) -> list[Fact]:
         """All values a path of a device has had, oldest first."""

@@ -45,9 +45,9 @@ class Difference(NamedTuple):
 
 
 def place(device: Device) -> dict[str, str]:
-    """What the settings say of a device and the ledger dates: its address and its unit."""
+    """What the settings say of a device and the ledger dates: address and unit. A machine that only reports has port 0."""
     host = f"[{device.address}]" if ":" in device.address else device.address
-    return {"address": device.address if device.port == 161 else f"{host}:{device.port}", "unit": device.unit}
+    return {"address": device.address if device.port in (0, 161) else f"{host}:{device.port}", "unit": device.unit}
 
 
 def flatten(facts: Facts) -> dict[str, str | None]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from collector.estate.inventory import Inventory
 from collector.model import Device, Facts, Interface, State
+from config.errors import ConfigError
 from haidang import device
 
 NOW = 1_700_000_000.0
@@ -47,6 +49,22 @@ def haidang(tmp_path: Path, capsys: pytest.CaptureFixture[str], database_url: st
         return code, out, err
 
     return call
+
+
+def test_list(haidang: Command) -> None:
+    """`list` shows every device with what it is and how it stands; of one unit on request, and for programs."""
+    code, out, _ = haidang("list")
+    heads, *rows = out.splitlines()
+    assert code == 0 and heads.split()[:4] == ["DEVICE", "UNIT", "ADDRESS", "STATE"]
+    assert [row.split()[:4] for row in rows] == [["a", "office", "10.0.0.1", "up"], ["b", "office", "10.0.0.2", "up"]]
+    code, out, _ = haidang("list", "--json")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [(one["id"], one["name"], one["last_seen"]) for one in found] == [
+        ("a", "ketoan-01", NOW),
+        ("b", "ketoan-01", NOW + 86400),
+    ]
+    with pytest.raises(ConfigError, match='no \\[\\[unit\\]\\] has the id "nowhere"'):
+        haidang("list", "--unit", "nowhere")
 
 
 def test_why(haidang: Command) -> None:
