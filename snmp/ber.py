@@ -128,6 +128,10 @@ def decode_integer(data: bytes, pos: int, end: int) -> tuple[int, int]:
 
 def decode_octets(data: bytes, pos: int, end: int) -> tuple[bytes, int]:
     """Read an OCTET STRING: (content, position after it)."""
+    if pos + 2 <= end and data[pos] == OCTET_STRING:
+        stop = pos + 2 + data[pos + 1]
+        if data[pos + 1] < 0x80 and stop <= end:
+            return data[pos + 2 : stop], stop
     start, stop = expect(data, pos, end, OCTET_STRING)
     return data[start:stop], stop
 

@@ -33,6 +33,10 @@ NOT_WRITABLE = 17
 AUTHORIZATION_ERROR = 16
 
 
+WELL = b"\x02\x01\0\x02\x01\0"
+"""error-status and error-index of an answer without error, encoded."""
+
+
 class VarBind(NamedTuple):
     """One object and its value: `tag` is the ASN.1 type octet (constants in `ber`), `value` see `ber.Value`."""
 
@@ -126,9 +130,13 @@ def decode_pdu(data: bytes, pos: int, end: int) -> Pdu | TrapV1:
         return _decode_trap_v1(data, start, stop)
     if not GET <= kind <= REPORT:
         raise DecodeError(f"PDU type 0x{kind:02x}: expected 0xa0 to 0xa8")
-    request_id, pos = ber.decode_integer(data, start, stop)
-    status, pos = ber.decode_integer(data, pos, stop)
-    index, pos = ber.decode_integer(data, pos, stop)
+    pos = start + 12
+    if pos <= stop and data.startswith(b"\x02\x04", start) and data.startswith(WELL, start + 6):
+        request_id, status, index = int.from_bytes(data[start + 2 : start + 6], "big", signed=True), 0, 0
+    else:
+        request_id, pos = ber.decode_integer(data, start, stop)
+        status, pos = ber.decode_integer(data, pos, stop)
+        index, pos = ber.decode_integer(data, pos, stop)
     first, last = ber.expect(data, pos, stop, ber.SEQUENCE)
     return Pdu(kind, request_id, status, index, data[first:last])
 

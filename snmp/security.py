@@ -70,8 +70,6 @@ def secure(credential: Community | User, context: bytes) -> Security:
     return Usm(credential, context)
 
 
-_WELL = b"\x02\x01\0\x02\x01\0"
-"""error-status and error-index of an answer without error."""
 _LENGTHS = 4096
 
 
@@ -117,9 +115,9 @@ class Clear:
         """Of an answer without error, encoded as every agent does: what stands before its varbinds is compared, not decoded, when
         the next one of its length comes. `pos` is where the PDU begins."""
         at = ber.header(data, pos, len(data))[1] + 2
-        if not data.startswith(b"\x02\x04" + request_id.to_bytes(4, "big") + _WELL, at - 2):
+        if not data.startswith(b"\x02\x04" + request_id.to_bytes(4, "big") + message.WELL, at - 2):
             return
-        start, end = ber.expect(data, at + 4 + len(_WELL), len(data), ber.SEQUENCE)
+        start, end = ber.expect(data, at + 4 + len(message.WELL), len(data), ber.SEQUENCE)
         if end != len(data):
             return
         if len(self._usual) >= _LENGTHS:
@@ -190,7 +188,7 @@ class Usm:
             plain = v3.open_(opened, data, self._keys)
         except SecurityError:
             return None  # forged, or damaged on the way: what the device itself refuses, it reports
-        _, _, pdu = v3.decode_scoped(plain)
+        pdu = v3.decode_scoped(plain)[2]
         if pdu.type == message.REPORT:
             return self._reported(opened, pdu, now)
         if pdu.type != message.RESPONSE or pdu.request_id != request_id:

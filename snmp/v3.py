@@ -89,6 +89,63 @@ def encode(
 
 def decode(data: bytes) -> Message:
     """Take a message apart; raises DecodeError for anything that is no USM message. Verifies nothing: see `open_`."""
+    return _decode_usual(data) or _decode(data)
+
+
+def _decode_usual(data: bytes) -> Message | None:
+    """A message whose header and security parameters are as short as they nearly always are, read in place, which takes a third
+    of the time; None for all others, and for what is wrong."""
+    try:
+        size, pos = data[1], 2
+        if size > 0x80:
+            pos += size & 0x7F
+            size = int.from_bytes(data[2:pos], "big")
+        end = pos + size
+        # the places of the elements, each behind the one before
+        msg_id = pos + 5
+        max_size = msg_id + 2 + data[msg_id + 1]
+        flags = max_size + 2 + data[max_size + 1]
+        parameters = flags + 6
+        engine_id = parameters + 4
+        boots = engine_id + 2 + data[engine_id + 1]
+        time = boots + 2 + data[boots + 1]
+        user = time + 2 + data[time + 1]
+        mac = user + 2 + data[user + 1]
+        priv = mac + 2 + data[mac + 1]
+        payload = priv + 2 + data[priv + 1]
+        if not (
+            data[0] == 0x30
+            and data.startswith(b"\x02\x01\x03\x30", pos)
+            and data[pos + 4] == parameters - msg_id
+            and data[msg_id] == data[max_size] == data[boots] == data[time] == ber.INTEGER
+            and data.startswith(b"\x04\x01", flags)
+            and data.startswith(b"\x02\x01\x03\x04", flags + 3)
+            and data[parameters + 1] == payload - parameters - 2 < 0x80
+            and data[parameters + 2] == ber.SEQUENCE
+            and data[parameters + 3] == payload - engine_id
+            and data[engine_id] == data[user] == data[mac] == data[priv] == ber.OCTET_STRING
+            and 3 <= max_size - msg_id <= 6 and 3 <= flags - max_size <= 6 and 3 <= time - boots <= 6 and 3 <= user - time <= 6
+            and engine_id < boots <= engine_id + 2 + MAX_NAME and user < mac <= user + 2 + MAX_NAME
+            and end <= len(data) and data[flags + 2] & LEVEL != PRIV_FLAG
+        ):  # fmt: skip
+            return None
+        sealed = data[flags + 2] & PRIV_FLAG
+        tag, start, stop = ber.header(data, payload, end)
+        number = int.from_bytes
+        found = Message(
+            number(data[msg_id + 2 : max_size], signed=True), number(data[max_size + 2 : flags], signed=True), data[flags + 2],
+            data[engine_id + 2 : boots], number(data[boots + 2 : time], signed=True), number(data[time + 2 : user], signed=True),
+            data[user + 2 : mac], data[mac + 2 : priv], mac + 2, data[priv + 2 : payload],
+            data[start if sealed else payload : stop],
+        )  # fmt: skip
+    except (IndexError, DecodeError):
+        return None
+    if tag != (ber.OCTET_STRING if sealed else ber.SEQUENCE) or found.msg_id | found.boots | found.time < 0:
+        return None
+    return found if found.max_size >= MIN_MAX_SIZE else None
+
+
+def _decode(data: bytes) -> Message:
     expect, decode_integer, decode_octets = ber.expect, ber.decode_integer, ber.decode_octets
     version, pos, end = message.decode_version(data)
     if version != message.V3:
