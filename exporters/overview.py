@@ -54,7 +54,7 @@ _STYLE = """\
 body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:76rem;padding:0 1rem;color:#1b2430}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #dde2e8}
 thead th,tfoot th,tfoot td{border-bottom-width:2px}tfoot td{font-weight:600}
-td{overflow-wrap:anywhere}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}a{color:#0b5cad}
+td{overflow-wrap:break-word}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}a{color:#0b5cad}
 nav{float:right}td:last-child{white-space:nowrap}.up{color:#1a7f37}.partial{color:#9a6700}.silent,.refused,.garbled{color:#b42318;font-weight:600}
 .unreachable{color:#b42318}.unknown,.off{color:#667085}"""
 

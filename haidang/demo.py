@@ -34,7 +34,7 @@ _TOGETHER = f'[[unit]]\nid = "{_HERE}"\nname = "Máy này"\nkind = "machine"\n'
 
 _BOLD, _DIM, _GOOD, _BAD, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
 _ENTER, _LEAVE, _HOME, _REST_OF_LINE, _REST = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l", "\x1b[H", "\x1b[K\n", "\x1b[J"
-_MARGIN = 17
+_MARGIN = 18
 """Lines of the screen that are not units."""
 
 
@@ -249,7 +249,8 @@ def _addresses(stage: Stage) -> list[str]:
     width = max(map(len, pages)) + 1
     return [
         *(f"  {stage.pages}{path:<{width}} {what}" for path, what in pages.items()),
-        f"  let something go wrong: {_command()} simulate fault {machine} off --port {stage.province.port} (on: well again)",
+        "  let something go wrong (on: well again):",
+        f"    {_command()} simulate fault {machine} off --port {stage.province.port}",
         f"  settings and logs: {stage.cast.directory}",
         *(f"  note: {note}" for note in stage.notes),
     ]

@@ -74,7 +74,9 @@ def test_ctrl_c_ends_everything_it_started() -> None:
     assert not alive
     directory = re.search(r"settings and logs: (\S+)", said)
     assert directory and not Path(directory[1]).exists()
-    assert "http://127.0.0.1:" in said and "simulate fault" in said
+    assert "http://127.0.0.1:" in said
+    (command_to_copy,) = [line for line in said.splitlines() if "simulate fault" in line]
+    assert command_to_copy.startswith("    ") and command_to_copy.split(" simulate fault ")[1].split()[1:3] == ["off", "--port"]
 
 
 def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> None:
