@@ -60,7 +60,9 @@ def _of_group(group: Group) -> Iterator[Metric]:
         elif item.metric:
             yield _polled(item.metric, item.help, *own, *((item.fact,) if item.syntax == CHOICE else ()))
     for name, labels in infos.items():
-        yield _polled(name, group.help, *labels)
+        told = [item for item in group.objects if item.metric == name]
+        what = told[0].help if len(told) == 1 else f"{', '.join(item.fact for item in told)}."
+        yield _polled(name, f"{group.help.rstrip('.')}: {what}", *labels)
 
 
 _METRICS = (

@@ -47,6 +47,14 @@ def test_every_object_of_the_mib_that_names_a_metric_is_there() -> None:
     assert CATALOGUE["haidang_disk_info"].labels == ("device", "disk", "model", "serial", "firmware", "bus")
 
 
+def test_no_two_metrics_have_the_same_help_where_labels_alone_tell_them_apart() -> None:
+    """An info metric's help says which facts of its group it carries."""
+    helps = [metric.help for name, metric in CATALOGUE.items() if name.endswith("_info")]
+    assert len(helps) == len(set(helps))
+    assert CATALOGUE["haidang_disk_info"].help == "Disks: model, serial, firmware, bus."
+    assert CATALOGUE["haidang_disk_health_info"].help == "Disks: The attributes that decided the verdict."
+
+
 def test_the_catalogue_cannot_be_changed() -> None:
     """Nobody adds a metric behind the catalogue's back."""
     with pytest.raises(TypeError):
