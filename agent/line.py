@@ -8,7 +8,7 @@ import select
 import socket
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from snmp.notify import RETRY, InformSession, Notification
@@ -80,17 +80,25 @@ def _take(sock: socket.socket, sent: list[tuple[InformSession, float]], trips: d
 
 def download(portal: Portal, seconds: float) -> float | None:
     """Bits a second from the collector; None when too little came to tell. What has not come after so many seconds is left."""
-    first = last = 0.0
+    came: list[tuple[float, int]] = []
     size = 0
     with portal.download(PATH, _PIECE) as pieces:
         for piece in pieces:
-            last = time.monotonic()
-            if first:
-                size += len(piece)  # what came first tells nothing of how long it took
-            first = first or last
-            if last - first > seconds:
+            size += len(piece)
+            came.append((time.monotonic(), size))
+            if came[-1][0] - came[0][0] > seconds:
                 break
-    return size * 8 / (last - first) if last > first else None
+    return _rate(came)
+
+
+def _rate(came: Sequence[tuple[float, int]]) -> float | None:
+    """Bits a second, from when how many octets were there in all. The first quarter does not count: in it TCP finds out, by
+    losses, how much the line bears; and what comes first tells nothing of how long it took."""
+    if not came:
+        return None
+    last, size = came[-1]
+    first, before = next(one for one in came if one[1] * 4 >= size)
+    return (size - before) * 8 / (last - first) if last > first else None
 
 
 def upload(portal: Portal, seconds: float, most: int, rate: float | None = None) -> float | None:

@@ -22,7 +22,8 @@ GRANTED = 900.0
 """Seconds for which leave to test the line holds."""
 _LATE = 3.0
 """An agent's octets count for at most so many times the seconds of a test: a slow line holds some that were sent in time."""
-_PIECE = 16 << 10
+_PIECE = 8 << 10
+"""Octets sent at once: they fit a TLS record, which arrives whole, and are what the agent reads at once."""
 _FRESH = {"Cache-Control": "no-store"}
 
 

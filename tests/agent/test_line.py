@@ -13,6 +13,7 @@ import peers
 import pytest
 from reporting import Pages, receive
 
+from agent import line
 from agent.line import Packets, packets
 
 
@@ -133,3 +134,13 @@ def test_what_others_send_is_no_answer(tmp_path: Path) -> None:
             transport.close()
 
     assert asyncio.run(run()).loss == 1.0
+
+
+def test_a_rate_is_that_of_what_flows_steadily() -> None:
+    """A stall at the start, as when TCP has sent too much at first, does not count; too little tells nothing."""
+    steady = [(1.0 + 0.25 * n, 8192 * (n + 1)) for n in range(16)]
+    stalled = [(0.0, 8192), *((2.5 + 0.25 * n, 8192 * (n + 2)) for n in range(15))]
+    for came in (steady, stalled):
+        assert line._rate(came) == pytest.approx(8192 * 8 / 0.25)
+    assert line._rate([]) is None and line._rate(steady[:1]) is None and line._rate([(1.0, 1), (1.0, 2)]) is None
+    assert line._rate(steady[:2]) == pytest.approx(8192 * 8 / 0.25)
