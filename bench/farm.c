@@ -57,16 +57,19 @@ struct answer { /* held back until `due` */
     uint8_t *data;
 };
 
-struct record { /* one request: when it came (CLOCK_MONOTONIC), whom it asked, its size and the answer's (0: none left) */
+struct record { /* one request: when it came (CLOCK_MONOTONIC), whom it asked, its size and the answer's (0: none left), and how
+                   the content of the first name it asks begins */
     double time;
     uint32_t address;
     uint16_t asked, answered;
+    uint8_t first[8];
 };
 
 static struct row *rows;
 static int row_count;
 static double now, started;
 static uint32_t whom; /* the address asked, host order */
+static uint8_t first_name[8];
 static uint64_t random_state = 88172645463325252ull;
 
 static uint64_t next_random(void) {
@@ -218,6 +221,7 @@ static int respond(const uint8_t *in, int length, uint8_t *buffer, int size, uin
         if (!binding || tag != SEQUENCE) return 0;
         const uint8_t *content = element(&q, binding + m, &tag, &m);
         if (!content || tag != OID) return 0;
+        if (!root_count) memset(first_name, 0, sizeof first_name), memcpy(first_name, content, m < 8 ? m : 8);
         uint32_t arcs[MAX_ARCS];
         int found = arcs_of(content, m, arcs), exact;
         int at = find(arcs, found, &exact);
@@ -453,10 +457,12 @@ int main(int count, char **words) {
             if (whom >> 24 != 127) continue;
             requests++;
             uint8_t *data;
-            int length = is_dead(whom, dead) || is_lost(loss) ? 0 : respond(packet[i], in[i].msg_len, buffer[i], PACKET, &data);
-            if (length && is_lost(loss)) length = 0;
+            int gone = is_dead(whom, dead) || is_lost(loss);
+            int length = gone && !trace ? 0 : respond(packet[i], in[i].msg_len, buffer[i], PACKET, &data);
+            if (gone || (length && is_lost(loss))) length = 0;
             if (trace) {
                 struct record record = {now, whom, in[i].msg_len, length};
+                memcpy(record.first, first_name, sizeof record.first);
                 fwrite(&record, sizeof record, 1, trace);
             }
             if (!length) continue;

@@ -16,19 +16,21 @@ from typing import NamedTuple
 from . import process, work
 
 HERE = Path(__file__).resolve().parent
-_RECORD = struct.Struct("=dIHH")
+_RECORD = struct.Struct("=dIHH8s")
 _DISCOVERY = bytes.fromhex(
     "303a020103300f02022b67020300ffe30401040201030410300e0400020100020100040004000400301204000400a00c02022b670201000201003000"
 )
 
 
 class Exchange(NamedTuple):
-    """One request to the farm: CLOCK_MONOTONIC seconds, the address asked, payload bytes there and back (0: no answer left)."""
+    """One request to the farm: CLOCK_MONOTONIC seconds, the address asked, payload bytes there and back (0: no answer left), and
+    the first eight octets of the first name it asks."""
 
     time: float
     address: str
     asked: int
     answered: int
+    first: bytes
 
 
 def build(directory: Path) -> Path:
@@ -93,8 +95,8 @@ def v3(directory: Path) -> Iterator[int]:
 def exchanges(trace: Path) -> list[Exchange]:
     """What a farm wrote to its trace; complete once the farm has ended."""
     return [
-        Exchange(when, socket.inet_ntoa(address.to_bytes(4, "big")), asked, answered)
-        for when, address, asked, answered in _RECORD.iter_unpack(trace.read_bytes())
+        Exchange(when, socket.inet_ntoa(address.to_bytes(4, "big")), asked, answered, first)
+        for when, address, asked, answered, first in _RECORD.iter_unpack(trace.read_bytes())
     ]
 
 

@@ -10,6 +10,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from snmp.oid import OID
+
 from . import exporter, farm, fleet, process, work
 
 ROUND_TRIP = 0.2
@@ -31,6 +33,8 @@ _COLUMNS = {
     "interface_full_duplex": "1.3.6.1.2.1.10.7.2.1.19",
 }
 """A metric of ours -> the column it is read from."""
+_POLLED = tuple(OID.parse(name).encode() for name in ("1.3.6.1.2.1.1", "1.3.6.1.2.1.2", "1.3.6.1.2.1.10.7", "1.3.6.1.2.1.31"))
+"""What polls ask of a switch; the rest is its neighbours and its forwarding table, which are surveyed about once an hour."""
 _NAMES = "1.3.6.1.2.1.31.1.1.1.1"
 _SCALARS = ("1.3.6.1.2.1.1.3.0",)
 
@@ -90,7 +94,7 @@ def compare(devices: int, cycles: int, interval: float, loss: int) -> Comparison
             learnt = time.monotonic()
             collector.spend()
             page = process.page(f"{collector.web}/metrics/unit-0000")
-        exchanges = farm.exchanges(trace)
+        exchanges = [one for one in farm.exchanges(trace) if one.first.startswith(_POLLED)]
         columns = [oid for metric, oid in _COLUMNS.items() if re.search(rf"^haidang_{metric}\{{", page, re.MULTILINE)]
         ours = [
             poll for device in polls([one for one in exchanges if one.time > learnt + interval], pause) for poll in device[:-1]

@@ -10,7 +10,7 @@ from . import exporter, line
 
 def run(quick: bool) -> dict[str, Any]:
     """At most 3 and 8 round trips, and at least 8 times faster than snmp_exporter."""
-    found = line.compare(100, 3, 8.0, loss=20) if quick else line.compare(200, 20, 20.0, loss=20)
+    found = line.compare(100, 3, 7.0, loss=20) if quick else line.compare(200, 20, 20.0, loss=20)
     ours = [poll.seconds / line.ROUND_TRIP if poll.whole else float("inf") for poll in found.ours]
     theirs = [poll.seconds / line.ROUND_TRIP for poll in found.theirs]
     lost = sum(not poll.whole for poll in found.ours)

@@ -10,6 +10,7 @@ from pathlib import Path
 import peers
 
 from bench import farm, work
+from snmp.oid import OID
 
 
 @contextmanager
@@ -61,7 +62,7 @@ def test_dead_addresses_are_those_the_python_side_names(tmp_path: Path) -> None:
     exchanges = farm.exchanges(trace)
     assert [one.address for one in exchanges] == addresses
     assert {one.address for one in exchanges if not one.answered} == dead
-    assert {one.asked for one in exchanges} == {len(request)}
+    assert {(one.asked, one.first) for one in exchanges} == {(len(request), OID.parse("1.3.6.1.2.1.1.3.0").encode())}
 
 
 def test_the_line_delays_every_answer(tmp_path: Path) -> None:
