@@ -59,6 +59,17 @@ class Pdu(NamedTuple):
     body: bytes
 
 
+class Request:
+    """An encoded request that can be sent to any number of devices, any number of times."""
+
+    __slots__ = ("tail", "type")
+
+    def __init__(self, kind: int, names: bytes, non_repeaters: int = 0, max_repetitions: int = 0) -> None:
+        """`names` is `encode_names(...)`; the two counts matter for GETBULK alone."""
+        self.type = kind
+        self.tail = ber.encode_integer(non_repeaters) + ber.encode_integer(max_repetitions) + ber.tlv(ber.SEQUENCE, names)
+
+
 class TrapV1(NamedTuple):
     """RFC 1157 section 4.1.6. `timestamp` in hundredths of a second, `agent_address` four bytes."""
 

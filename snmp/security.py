@@ -6,7 +6,7 @@ address and engine together, never for an engine alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from . import ber, message, usm, v3
 from .errors import (
@@ -20,11 +20,8 @@ from .errors import (
     UnsupportedSecurityLevel,
     WrongDigest,
 )
-from .message import Pdu
+from .message import Pdu, Request
 from .usm import User
-
-if TYPE_CHECKING:
-    from .target import Request
 
 
 class Community(NamedTuple):

@@ -7,11 +7,12 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
-from . import ber
 from .errors import SnmpError
-from .message import Pdu
+from .message import Pdu, Request
 from .security import Community, Security, Usm, secure
 from .usm import User
+
+__all__ = ["MAX_NAMES", "Credential", "Done", "Line", "Pending", "Request", "SockAddr", "Target"]
 
 Credential = Community | User
 SockAddr = tuple[str, int] | tuple[str, int, int, int]
@@ -21,17 +22,6 @@ MAX_NAMES = 24
 """Names in one request: with values of usual length the answer stays below 1,400 bytes."""
 MAX_BACK_OFF = 4
 """Doublings that are kept from one request to the next."""
-
-
-class Request:
-    """An encoded request that can be sent to any number of devices, any number of times."""
-
-    __slots__ = ("tail", "type")
-
-    def __init__(self, kind: int, names: bytes, non_repeaters: int = 0, max_repetitions: int = 0) -> None:
-        """`names` is `message.encode_names(...)`; the two counts matter for GETBULK alone."""
-        self.type = kind
-        self.tail = ber.encode_integer(non_repeaters) + ber.encode_integer(max_repetitions) + ber.tlv(ber.SEQUENCE, names)
 
 
 class Line(Protocol):
