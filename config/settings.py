@@ -123,6 +123,7 @@ class Settings:
 
 _RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)((?!/|:memory:|file:).+)")
 """A file's path in an SQLAlchemy URL, which SQLAlchemy would begin at the working directory."""
+_RESERVED = ("all", ".", "..")
 _SINGLE = ("collector", "web", "agents", "remote_write")
 _REPEATED = ("credential", "unit", "device", "discovery")
 
@@ -279,6 +280,8 @@ class _Reading:
             unit = Unit(**values)
             if unit.id in units:
                 table.wrong("id", f'"{unit.id}" is given twice; each unit has an id of its own')
+            elif unit.id in _RESERVED:
+                table.wrong("id", f'"{unit.id}" is no name for a unit: /metrics/{unit.id} is another page')
             elif unit.id:
                 units[unit.id] = unit if unit.name else replace(unit, name=unit.id)
                 tables[unit.id] = table

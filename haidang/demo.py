@@ -22,6 +22,7 @@ from . import watcher
 from .cast import Cast, CastError, Stranger
 from .sentence import counted
 from .simulate import settings as simulated
+from .simulate.command import port
 from .simulate.running import Running, SimulatorError
 from .watcher import Picture
 
@@ -59,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--interval", type=int, default=INTERVAL, metavar="S", help=f"seconds from poll to poll (default: {INTERVAL})"
     )
-    parser.add_argument("--port", type=int, default=0, help=f"of the pages (default: {PORT}, or a free one when it is taken)")
+    parser.add_argument("--port", type=port, default=0, help=f"of the pages (default: {PORT}, or a free one when it is taken)")
     parser.add_argument(
         "--directory", type=Path, metavar="DIR", help="keep settings, logs and inventory there (default: a temporary one)"
     )

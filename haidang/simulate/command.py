@@ -34,6 +34,13 @@ def add_parser(subparsers: Any) -> None:
     add_arguments(parser)
 
 
+def port(text: str) -> int:
+    """A port's number on the command line; 0 is a free one."""
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a port from 0 to 65535")
+    return int(text)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     default = Credentials()
@@ -42,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--devices", type=int, default=150, metavar="N", help="machines in all (default: 150)")
     parser.add_argument("--seed", type=int, default=708, metavar="N", help="another number, another province (default: 708)")
     parser.add_argument(
-        "--port", type=int, default=PORT, help=f"UDP port to answer on, TCP port for orders; 0: a free one (default: {PORT})"
+        "--port", type=port, default=PORT, help=f"UDP port to answer on, TCP port for orders; 0: a free one (default: {PORT})"
     )
     parser.add_argument("--community", default=default.community, help=f"for v1 and v2c (default: {default.community})")
     parser.add_argument("--user", default=default.user, help=f"for v3 (default: {default.user})")
@@ -68,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fault.add_argument("target", metavar="ADDRESS|NAME|UNIT", help="a machine's address or name, or an office's id")
     fault.add_argument("orders", nargs="+", metavar="ORDER")
-    fault.add_argument("--port", type=int, default=argparse.SUPPRESS, help=f"(default: {PORT})")
+    fault.add_argument("--port", type=port, default=argparse.SUPPRESS, help=f"(default: {PORT})")
     fault.set_defaults(func=order)
 
 

@@ -177,6 +177,7 @@ def test_units_follow_the_collector(tmp_path: Path) -> None:
         (BASE + DEVICE + DEVICE + "id='b'", '[[device]] number 2 (b): address: 10.0.0.1:161 is already the device "10.0.0.1"'),
         (BASE + BASE, '[[credential]] number 2 (public): name: "public" is given twice'),
         (BASE + BASE, '[[unit]] number 2 (office): id: "office" is given twice'),
+        ("[[unit]]\nid = 'all'", '[[unit]] number 1 (all): id: "all" is no name for a unit: /metrics/all is another page'),
         (BASE + "parent = 'tinh'", '[[unit]] number 1 (office): parent: no [[unit]] has the id "tinh"; known: office'),
         (BASE + "parent = 'office'", "[[unit]] number 1 (office): parent: goes in a circle: office -> office"),
         ("[[credential]]\nname='a'\nversion='2'", '[[credential]] number 1 (a): version: found \'2\', expected one of "1", "2c"'),

@@ -19,6 +19,7 @@ import pytest
 from collector.model import State
 from haidang import cast, demo, watcher
 from haidang.cast import Cast, CastError
+from haidang.cli import main
 from haidang.watcher import Picture
 
 SMALL = ["--units", "2", "--devices", "12", "--interval", "2"]
@@ -85,6 +86,15 @@ def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> Non
         port = taken.getsockname()[1]
         assert demo.run(arguments("--port", str(port))) == 2
     assert f"port {port}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["demo"], ["simulate"], ["simulate", "fault", "a", "off"]])
+def test_what_is_no_port(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Ports are numbers from 0 to 65535, and another is refused before anything is started."""
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--port", "99999"])
+    assert ended.value.code == 2
+    assert "found '99999', expected a port from 0 to 65535" in capsys.readouterr().err
 
 
 def test_once_fails_when_a_device_does_not_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
