@@ -73,6 +73,8 @@ _SLOW = f"(8 * {_SPEED} > 0 < 8 * {_CARD} {_PORT_UP}) {_LIVE}"
 _UNLESS_DEGRADED = 'unless on (device, interface) haidang_port_degraded{reason=~"past|allowed|peer"}'
 _FASTEST = f"max by (unit) ((8 * {_SPEED} and on (device, interface) {_CARD} {_PORT_UP}) {_LIVE})"
 """What the best connected machine of each unit reaches: where none reaches more, it is the switch and not a cable."""
+_WRITABLE = '{storage!~"(/var/lib/snapd)?/snap/.*|/(proc|sys)/.*"}'
+"""Images of snap packages are always full, as net-snmp tells them."""
 _DEVICE = (("device", "sw1"), ("unit", "xa-1"))
 _UP = ('haidang_device_state{device="sw1",unit="xa-1",state="up"}', "1x12")
 _INFO = ('haidang_device_info{device="sw1",unit="xa-1",name="Tang 2",kind="switch"}', "1x12")
@@ -225,7 +227,7 @@ PORTS = (
 PARTS = (
     Rule(
         "HaidangStorageNearlyFull",
-        f"(({_by('haidang_storage_used_bytes', 'storage')} / ({_by('haidang_storage_size_bytes', 'storage')} > 0) "
+        f"(({_by(f'haidang_storage_used_bytes{_WRITABLE}', 'storage')} / ({_by('haidang_storage_size_bytes', 'storage')} > 0) "
         f"or {_by('haidang_storage_used_ratio', 'storage')}) > 0.9) {_LIVE}",
         "30m", "warning",
         ("Ổ {{ $labels.storage }} của {{ $labels.device }} gần đầy",
