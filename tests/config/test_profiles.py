@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from config.catalogue import CATALOGUE
 from config.enterprises import VENDORS, vendor
@@ -44,6 +45,12 @@ def test_bundled() -> None:
     assert set(profiles) == {path.stem for path in BUNDLED.glob("*.yaml")}
     assert profiles.choose(OID.parse("1.3.6.1.4.1.32473.99"), "").name == "generic"
     assert profiles.choose(OID(), "").name == "generic"
+
+
+def test_bundled_without_libyaml() -> None:
+    """PyYAML's own parser, which reads them where libyaml is missing, takes the bundled profiles, too."""
+    for path in BUNDLED.glob("*.yaml"):
+        yaml.load(path.read_bytes(), yaml.SafeLoader)
 
 
 def test_measured_values_are_only_measured() -> None:
