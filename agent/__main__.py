@@ -92,14 +92,15 @@ def _required(options: dict[str, str], name: str, command: str) -> str:
 def _run(options: dict[str, str]) -> int:
     from snmp.errors import SnmpError
 
-    from .service import Service
+    from .service import Service, Stop
     from .settings import load
 
     settings = load(_required(options, "--config", "run"))
+    stop = Stop()
     again = True
     while again:
         try:
-            service = Service(settings)
+            service = Service(settings, stop)
         except SnmpError as error:
             raise AgentError(str(error)) from None
         again = service.run()

@@ -13,7 +13,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -89,7 +89,9 @@ def check_in(directory: str, enterprise: int) -> int:
     try:
         portal = Portal(known.url, known.pin, known.ca, known.user, known.token)
         answer = portal.ask("/agents/check-in", {**_question(machine), "copied": copied})
-        made = _enrolment(answer, known.url, known.pin, known.ca, machine if copied else _learnt(known, machine), directory)
+        used = {push.to[0] for push in known.pushes}
+        found = machine if copied else _learnt(known, machine)
+        made = _enrolment(answer, known.url, known.pin, known.ca, found, directory, used)
         made = made._replace(release_key=known.release_key or made.release_key)
     except (PortalError, SettingsError) as error:
         # What the clock was when the collector last told the time may be true no longer.
@@ -128,8 +130,11 @@ def _question(machine: identity.Identity) -> dict[str, Any]:
     return {"machine": machine, "version": __version__, "platform": f"{sys.platform}-{platform.machine()}".lower()}
 
 
-def _enrolment(answer: Mapping[str, Any], url: str, pin: str, ca: str, machine: identity.Identity, directory: str) -> Enrolment:
-    """What the collector granted; raises PortalError for an answer that is none."""
+def _enrolment(
+    answer: Mapping[str, Any], url: str, pin: str, ca: str, machine: identity.Identity, directory: str,
+    used: Collection[str] = (),
+) -> Enrolment:  # fmt: skip
+    """What the collector granted; raises PortalError for an answer that is none. `used` are the addresses told until now."""
     texts = ("device", "unit", "unit_name", "user", "auth", "auth_secret", "priv", "priv_secret", "token")
     wrong = [key for key in texts if not isinstance(answer.get(key), str)]
     wrong += [key for key in ("interval", "check_in") if not isinstance(answer.get(key), int)]
@@ -141,7 +146,7 @@ def _enrolment(answer: Mapping[str, Any], url: str, pin: str, ca: str, machine: 
     family = {4: socket.AF_INET, 6: socket.AF_INET6}.get(answer["family"], 0) if isinstance(answer.get("family"), int) else 0
     tables = [
         {
-            "to": _place(to, urlsplit(url).hostname or "", family), "user": answer["user"], "auth": answer["auth"],
+            "to": _place(to, urlsplit(url).hostname or "", family, used), "user": answer["user"], "auth": answer["auth"],
             "auth_secret": answer["auth_secret"], "priv": answer["priv"], "priv_secret": answer["priv_secret"],
             "interval_seconds": answer["interval"], "spool_megabytes": SPOOL,
         }
@@ -155,8 +160,9 @@ def _enrolment(answer: Mapping[str, Any], url: str, pin: str, ca: str, machine: 
     return Enrolment(url=url, pin=pin, ca=ca, check_in_seconds=seconds, machine=machine, pushes=found, **named)
 
 
-def _place(to: str, otherwise: str, family: int) -> str:
-    """A collector's address and port, as numbers: the name service may be away when reports are to be sent."""
+def _place(to: str, otherwise: str, family: int, used: Collection[str]) -> str:
+    """A collector's address and port, as numbers: the name service may be away when reports are to be sent. Of a name with
+    several addresses the one in use stays, whichever comes first today."""
     host, _, port = to.rpartition(":")
     host = host.strip("[]") or otherwise
     if not (port.isascii() and port.isdigit() and len(port) <= 5):
@@ -165,9 +171,10 @@ def _place(to: str, otherwise: str, family: int) -> str:
         ipaddress.ip_address(host)
     except ValueError:
         try:
-            host = str(socket.getaddrinfo(host, None, family, socket.SOCK_DGRAM)[0][4][0])
+            found = [str(one[4][0]) for one in socket.getaddrinfo(host, None, family, socket.SOCK_DGRAM)]
         except OSError as error:
             raise PortalError(f"the collector's name {host} is not known here: {error.strerror}") from None
+        host = next((one for one in found if one in used), found[0])
     return place(host, int(port))
 
 

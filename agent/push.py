@@ -25,6 +25,7 @@ from . import settings
 from .errors import StateError
 from .report import CHANGE, DAILY, ENDINGS, INTERVAL, START, Memory, Part, bodies, boot_mark, notification
 from .spool import Spool
+from .state import SPOOLS
 
 FULL_EVERY = 86400.0
 LOOK = 60.0
@@ -46,6 +47,11 @@ _FAREWELL, _HURRY = 2.0, 0.5
 """Seconds a farewell may take, and between its tries."""
 _JITTER = 0.1
 _HEADERS = 28
+
+
+def spool_name(options: settings.Push) -> str:
+    """What its spool is called."""
+    return f"{options.to[0]}_{options.to[1]}".replace(":", "-")
 
 
 class Sent(NamedTuple):
@@ -86,8 +92,7 @@ class Push:
         self._rows = rows
         self._uptime = uptime
         self._say = say
-        name = f"{options.to[0]}_{options.to[1]}".replace(":", "-")
-        self.spool = Spool(os.path.join(directory, "spool", name), options.spool_megabytes << 20, say)
+        self.spool = Spool(os.path.join(directory, SPOOLS, spool_name(options)), options.spool_megabytes << 20, say)
         user = options.user
         self._user = User(user.name.encode(), user.auth, user.auth_secret.encode(), user.priv, user.priv_secret.encode())
         self._ciphers = cipher_factory("libcrypto")

@@ -133,12 +133,30 @@ def _enrolment(directory: str) -> Enrolment | None:
         return None
 
 
-class Service:
-    """The agent at work. `run` returns when it is asked to end."""
+class Stop:
+    """SIGTERM and SIGINT, heeded for as long as the process lives: a service that begins again must not miss one."""
 
-    def __init__(self, settings: Settings) -> None:
+    __slots__ = ("told",)
+
+    def __init__(self) -> None:
+        self.told = False
+
+    def heed(self) -> None:
+        """From now on they end the service instead of the process."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._tell)
+
+    def _tell(self, number: int, frame: FrameType | None) -> None:
+        self.told = True
+
+
+class Service:
+    """The agent at work. `run` returns when it is asked to end, by `stop` or for a reason of its own."""
+
+    def __init__(self, settings: Settings, stop: Stop) -> None:
         """Binds the sockets and counts a boot; raises AgentError or SnmpError and leaves nothing behind."""
         self._settings = settings
+        self._stop = stop
         self._machine = Machine(source(), settings.enterprise, settings.contact, settings.location)
         self._enrolled = _stamp(settings.state)
         self._enrolment = _enrolment(settings.state)
@@ -227,8 +245,10 @@ class Service:
         settings = self._settings
         if not pushes:
             return
-        from .push import Push
+        from .push import Push, spool_name
+        from .spool import inherit
 
+        inherit(os.path.join(settings.state, state.SPOOLS), [spool_name(one) for one in pushes], say)
         engine = self._engine = self._engine or self._start_engine()
         try:
             noted = (state.read(os.path.join(settings.state, state.REPORTS)) or b"").decode("utf-8", "replace")
@@ -249,14 +269,13 @@ class Service:
         for end in (waker, woken):
             end.setblocking(False)
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._end)
+        self._stop.heed()
         self._lifeline = lifeline.held()
         say(f"{__version__} {', '.join(self._doings())}")
         try:
             # The first child waits until those who waited for the start have their answers.
             due = steady() + _CHILD_TICK
-            while not self._ending:
+            while not (self._ending or self._stop.told):
                 now = steady()
                 if now >= due:
                     self._tick(now)
@@ -272,6 +291,7 @@ class Service:
                         one.serve(self._responder)
                 if self._turned():
                     due = now
+            self._again = self._again and not self._stop.told
             if self._pushes and not self._again:
                 from .ending import reason
 
@@ -294,9 +314,6 @@ class Service:
         for push in self._pushes:
             push.close()
         self._errands.close()
-
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        self._ending = True
 
     def _doings(self) -> list[str]:
         doings = [f"listens on {', '.join(map(str, self.endpoints))}"] if self.endpoints else []

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from .errors import StateError
@@ -20,6 +20,19 @@ _HEAD = struct.Struct(">4sIIBQ")
 _CHECKED = 8
 _DONE, _LOW, _HIGH = range(3)
 _SUFFIX = ".spool"
+
+
+def inherit(directory: str, names: Sequence[str], say: Callable[[str], None]) -> None:
+    """Let spools that are new at this start go on from those that are none any more: the collector has another address."""
+    try:
+        before = sorted(os.listdir(directory))
+        new = [name for name in names if name not in before]
+        for old, name in zip([one for one in before if one not in names], new, strict=False):
+            os.rename(os.path.join(directory, old), os.path.join(directory, name))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        say(f"{directory}: what waited there for another address is left: {error.strerror}")
 
 
 class Place(NamedTuple):

@@ -17,7 +17,7 @@ WALK = """
 import sys
 from agent import service, settings
 read = settings.read({tables!r}, {path!r})
-running = service.Service(read)
+running = service.Service(read, service.Stop())
 rows = sum(1 for _ in running._responder.tree.rows(0.0))
 for push in running._pushes:
     push.report(1, 0.0)

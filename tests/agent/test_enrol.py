@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ import pytest
 
 from agent import child, enrol, enrolment, settings
 from agent.enrolment import Enrolment
-from agent.service import OTHER_MACHINE, RETRY, UNANSWERED, Service
+from agent.service import OTHER_MACHINE, RETRY, UNANSWERED, Service, Stop
 from snmp.engine import steady
 
 GRANTED = {
@@ -105,6 +107,23 @@ def test_nobody_there_is_no_answer(tmp_path: Path) -> None:
     assert "no collector answers there" in enrol.standing_of(str(tmp_path)).trouble
 
 
+def test_of_a_name_with_several_addresses_the_one_in_use_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name service that turns addresses round at every question does not make the agent begin anew every hour."""
+    order = ["10.1.2.3", "10.1.2.4"]
+    monkeypatch.setattr(enrol.socket, "getaddrinfo", lambda *words: [(0, 0, 0, "", (one, 0)) for one in order])
+    named = {**GRANTED, "collectors": ["collector.example.vn:9162"]}
+    monkeypatch.setattr(enrol.Portal, "ask", lambda *words: named)
+    enrol.enrol(str(tmp_path), "https://collector.example.vn", "0000-0000-0000", "", "")
+    before = enrolment.load(str(tmp_path))
+    assert before is not None and before.pushes[0].to == ("10.1.2.3", 9162)
+    order.reverse()
+    assert enrol.check_in(str(tmp_path), 32473) == 0 and enrolment.load(str(tmp_path)) == before
+    order.remove("10.1.2.3")
+    enrol.check_in(str(tmp_path), 32473)
+    after = enrolment.load(str(tmp_path))
+    assert after is not None and after.pushes[0].to == ("10.1.2.4", 9162)
+
+
 class Ended:
     """A child that has ended."""
 
@@ -133,7 +152,7 @@ def check_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         return Ended({"check-in": ends[0], "identity": OTHER_MACHINE}.get(arguments[0], 0))
 
     monkeypatch.setattr(child, "start", start)
-    service = Service(settings.read({"agent": {"state": str(tmp_path)}}, "agent.toml"))
+    service = Service(settings.read({"agent": {"state": str(tmp_path)}}, "agent.toml"), Stop())
     clock = [steady()]
     monkeypatch.setattr("agent.service.steady", lambda: clock[0])
 
@@ -158,3 +177,21 @@ def test_a_collector_that_does_not_answer_is_asked_again_soon(check_ins: Callabl
     assert len([one for one in between if one < 3000]) <= 8 and max(between) <= 3600 * 1.1 + 5
     assert min(check_ins(8 * 3600, 0)[1:]) >= 3600 * 0.9
     assert check_ins(3 * 3600, UNANSWERED)[0] <= 1.5 * RETRY + 5
+
+
+def test_a_signal_while_the_agent_begins_again_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New keys make the service begin anew; SIGTERM in just that moment is not lost."""
+    enrolled(tmp_path, "http://127.0.0.1:1")
+    monkeypatch.setattr(child, "start", lambda arguments: Ended(OTHER_MACHINE if arguments[0] == "identity" else 0))
+    told = settings.read({"agent": {"state": str(tmp_path)}}, "agent.toml")
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        stop = Stop()
+        service = Service(told, stop)
+        service._again = service._ending = True  # as when the enrolment is found to be another one
+        assert service.run()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert not Service(told, stop).run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import StateError
-from agent.spool import Spool
+from agent.spool import Spool, inherit
 
 ROOT = Path(__file__).parents[2]
 
@@ -163,7 +163,7 @@ def test_a_full_disk_is_an_error_that_passes(tmp_path: Path, monkeypatch: pytest
 
 WRITER = """
 import sys
-from agent.spool import Spool
+from agent.spool import Spool, inherit
 spool = Spool(sys.argv[1], 1 << 20, lambda line: None, 1 << 12)
 first = int(sys.argv[2])
 for n in range(first, first + 1000000):
@@ -200,3 +200,18 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         waiting = found
         again.close()
         first = last + 2
+
+
+def test_what_waits_goes_with_the_collector_to_its_new_address(tmp_path: Path) -> None:
+    """A spool whose name is gone is that of a name that is new; others stay where they are, and nothing is thrown away."""
+    said: list[str] = []
+    inherit(str(tmp_path / "nowhere"), ["c"], said.append)
+    for name in ("a", "b"):
+        spool, _ = make(tmp_path / name)
+        spool.put(1, name.encode())
+        spool.close()
+    inherit(str(tmp_path), ["a", "c"], said.append)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c"]
+    assert make(tmp_path / "c")[0].get(1) == b"b" and make(tmp_path / "a")[0].get(1) == b"a"
+    inherit(str(tmp_path), ["c"], said.append)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c"] and not said
