@@ -1,4 +1,4 @@
-"""Alert rules for Prometheus, their promtool unit tests, and the scrape configuration they expect.
+"""Alert rules for Prometheus.
 
 A timestamped series lingers for Prometheus' lookback (5 min) after it vanished, so every rule on polled values joins the state of
 its device. Each rule brings an example that fires; where the device has fallen silent the same values must not.
@@ -6,21 +6,18 @@ its device. Each rule brings an example that fires; where the device has fallen 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import yaml
-
-from .errors import WriteError
-from .sd import scrape_config
 
 ANSWERING = 'max by (device, unit) (haidang_device_state{state=~"up|partial"} == 1)'
 """1 for each device that answers, with its unit."""
 
 _LIVE = f"* on (device) group_left (unit) {ANSWERING}"
 _NAMED = "* on (device) group_left (name, kind) max by (device, name, kind) (haidang_device_info)"
+
+_QUIET = "max by (unit) (haidang_unit_reachable) == 0"
+_STAYS_ON = 'max by (unit) (haidang_device_info{kind!~"workstation|printer"})'
+"""Units with a device that is not switched off at night."""
+_OFFICE = "* on (unit) group_left (name) max by (unit, name) (haidang_unit_info)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +136,31 @@ DEVICES = (
     ),
     Rule(
         "HaidangUnitUnreachable",
-        "(max by (unit) (haidang_unit_reachable) == 0) * on (unit) group_left (name) max by (unit, name) (haidang_unit_info)",
+        f"({_QUIET} and on (unit) {_STAYS_ON}) {_OFFICE}",
         "5m", "critical",
         ("Đơn vị {{ $labels.unit }} mất kết nối",
          "Không thiết bị nào của {{ $labels.name }} trả lời: đường truyền bị đứt, bộ định tuyến hỏng hoặc mất điện toàn đơn vị."),
         ("Unit {{ $labels.unit }} is unreachable",
          "No device of {{ $labels.name }} answers: its line is cut, its router has failed, or its power is out."),
-        (('haidang_unit_reachable{unit="xa-1"}', "0x12"),
+        (('haidang_unit_reachable{unit="xa-1"}', "0x12"), _INFO,
          ('haidang_unit_info{unit="xa-1",name="Xa Hoa Loc",kind="commune",parent="tinh"}', "1x12")),
         (("unit", "xa-1"), ("name", "Xa Hoa Loc")),
+    ),
+    Rule(
+        "HaidangUnitLongQuiet",
+        f"({_QUIET} unless on (unit) {_STAYS_ON}) {_OFFICE}",
+        "4d", "warning",
+        ("Đơn vị {{ $labels.unit }} không thấy máy nào đã 4 ngày",
+         "Từ {{ $labels.name }} chỉ biết máy trạm và máy in, ban đêm và cuối tuần có thể tắt hết; đã 4 ngày thì có thể đường "
+         "truyền bị đứt. Theo dõi thêm bộ định tuyến hoặc bộ chuyển mạch để biết ngay."),
+        ("Nothing was heard of unit {{ $labels.unit }} for 4 days",
+         "Of {{ $labels.name }} only workstations and printers are known, which may all be off at night and on weekends; after "
+         "4 days its line may be cut. Watch its router or switch as well to know at once."),
+        (('haidang_unit_reachable{unit="xa-1"}', "0x720"),
+         ('haidang_device_info{device="pc1",unit="xa-1",name="Tang 2",kind="workstation"}', "1x720"),
+         ('haidang_unit_info{unit="xa-1",name="Xa Hoa Loc",kind="commune",parent="tinh"}', "1x720")),
+        (("unit", "xa-1"), ("name", "Xa Hoa Loc")), "", "4d1h",
+        told=(('haidang_device_info{device="sw1",unit="xa-1",name="Tang 2",kind="switch"}', "1x720"),),
     ),
 )  # fmt: skip
 
@@ -313,82 +326,3 @@ GROUPS = {"devices": DEVICES, "ports": PORTS, "parts": PARTS, "collector": COLLE
 def expressions() -> dict[str, str]:
     """Alert name -> PromQL."""
     return {rule.name: rule.expression for rules in GROUPS.values() for rule in rules}
-
-
-def rules_file() -> dict[str, Any]:
-    """What Prometheus reads as a rule file."""
-    return {
-        "groups": [
-            {
-                "name": f"haidang-{group}",
-                "rules": [
-                    {
-                        "alert": rule.name,
-                        "expr": rule.expression,
-                        "for": rule.wait,
-                        "labels": {"severity": rule.severity},
-                        "annotations": rule.annotations(),
-                    }
-                    for rule in rules
-                ],
-            }
-            for group, rules in GROUPS.items()
-        ]
-    }
-
-
-RULES = "haidang.rules.yml"
-TESTS = "haidang.rules.test.yml"
-SCRAPE = "prometheus.yml"
-
-
-def tests_file() -> dict[str, Any]:
-    """What ``promtool test rules`` reads: each rule fires on its example, not on the values of a silent device, nor where
-    another alert tells it."""
-    tests = []
-    for rules in GROUPS.values():
-        for rule in rules:
-            tests.append(_test(rule, rule.example, "fires"))
-            if rule.polled:
-                silent = tuple((series.replace('state="up"', 'state="silent"'), values) for series, values in rule.example)
-                tests.append(_test(rule, silent, "is quiet for a silent device"))
-            if rule.told:
-                tests.append(_test(rule, rule.example + rule.told, "is quiet where another tells it"))
-    return {"rule_files": [RULES], "evaluation_interval": "10m", "tests": tests}
-
-
-def _test(rule: Rule, example: tuple[tuple[str, str], ...], how: str) -> dict[str, Any]:
-    expected = {"exp_labels": {"severity": rule.severity, **dict(rule.labels)}, "exp_annotations": _expanded(rule)}
-    return {
-        "name": f"{rule.name} {how}",
-        "interval": "10m",
-        "input_series": [{"series": series, "values": values} for series, values in example],
-        "alert_rule_test": [{"eval_time": rule.at, "alertname": rule.name, "exp_alerts": [expected] if how == "fires" else []}],
-    }
-
-
-def _expanded(rule: Rule) -> dict[str, str]:
-    """The annotations as Prometheus expands them for the rule's example."""
-    labels = dict(rule.labels)
-
-    def expand(text: str) -> str:
-        text = re.sub(r"{{ \$labels\.(\w+) }}", lambda found: labels[found[1]], text)
-        return re.sub(r"{{ \$value[^}]*}}", rule.shown, text)
-
-    return {name: expand(text) for name, text in rule.annotations().items()}
-
-
-def write_alerts(directory: Path, target: str = "127.0.0.1:9715", scheme: str = "http") -> list[Path]:
-    """Write the rules, their tests and a prometheus.yml that uses them; gives the files. Raises WriteError."""
-    files = {
-        RULES: yaml.safe_dump(rules_file(), allow_unicode=True, sort_keys=False, width=120),
-        TESTS: yaml.safe_dump(tests_file(), allow_unicode=True, sort_keys=False, width=120),
-        SCRAPE: f"rule_files: [{RULES}]\n{scrape_config(target, scheme)}",
-    }
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (directory / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise WriteError(f"cannot write into {directory}: {error.strerror or error}") from error
-    return [directory / name for name in files]

@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run_alerts(args: argparse.Namespace) -> int:
     """Write the rules."""
-    from exporters.alerts import write_alerts
+    from exporters.rules import write_alerts
 
     if args.config is None:
         return _written(lambda: write_alerts(args.directory))
