@@ -17,7 +17,7 @@ from .sentence import counted
 def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser("check", help="validate the settings", description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
     parser.set_defaults(func=run)
 
 

@@ -51,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("collector", help="poll, and serve the pages", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run_parser = commands.add_parser("run", help="run in the foreground until SIGTERM; SIGHUP reads the settings again")
-    run_parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    run_parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
     run_parser.add_argument("--listen", metavar="HOST:PORT", help="serve the pages here instead; port 0: a free one")
     run_parser.set_defaults(func=run)
 

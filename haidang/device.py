@@ -36,13 +36,13 @@ def add_parser(subparsers: Any) -> None:
 
     def add(name: str, func: Callable[[Machines, argparse.Namespace], Iterable[str]], help: str) -> Any:
         command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-        command.add_argument("--config", type=Path, required=True, metavar="FILE")
+        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
         command.set_defaults(func=lambda args: run(func, args))
         return command
 
     listed = "the inventory: every device, what it is, how it stands and when it answered last"
     command = commands.add_parser("list", help=listed, description=listed[0].upper() + listed[1:] + ".")
-    command.add_argument("--config", type=Path, required=True, metavar="FILE")
+    command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
     command.add_argument("--unit", metavar="U", help="only of this unit")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(func=run_list)

@@ -41,7 +41,7 @@ def add_parser(subparsers: Any) -> None:
 
     def add(name: str, func: Callable[[argparse.Namespace], int], help: str) -> Any:
         command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-        command.add_argument("--config", type=Path, required=True, metavar="FILE")
+        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
         command.set_defaults(func=func)
         return command
 

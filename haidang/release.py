@@ -48,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
             return func(Releases(directory(found)), found, args)
 
         command = alone(name, carry_out, help)
-        command.add_argument("--config", type=Path, required=True, metavar="FILE")
+        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
         return command
 
     alone("key", key, "make a key pair: the private key goes into FILE, the public one is printed").add_argument(

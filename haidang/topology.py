@@ -29,6 +29,7 @@ from collector.service import Service
 from config import settings
 from config.errors import ConfigError
 from config.settings import Settings
+from config.tables import suggest
 
 from .check import load_profiles
 from .sentence import counted
@@ -51,7 +52,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "topology", help="what hangs on what, and on which switch port each machine sits", description=__doc__
     )
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
     parser.add_argument("--unit", metavar="U", help="one unit by its id; all unless named")
     parser.add_argument("--json", action="store_true", help="all that is known, for programs")
     parser.add_argument(
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     """Print it; 1 when the inventory cannot be read."""
     found = settings.read(args.config)
     if args.unit is not None and args.unit not in found.units:
-        raise ConfigError(f"{args.config}: no unit {args.unit!r}; expected one of {', '.join(sorted(found.units)[:20])}")
+        raise ConfigError(f'{args.config}: no [[unit]] has the id "{args.unit}"{suggest(args.unit, found.units)}')
     units = [args.unit] if args.unit is not None else list(found.units)
     url = found.collector.database.reveal()
     try:

@@ -148,7 +148,7 @@ def test_a_unit_that_does_not_exist_is_refused(config: Path, capsys: pytest.Capt
     """Exit status 2, and which units there are."""
     code, _, err = call(capsys, "--config", config, "--unit", "nowhere")
     assert code == 2
-    assert "no unit 'nowhere'; expected one of " in err
+    assert 'no [[unit]] has the id "nowhere"; ' in err
 
 
 def test_without_a_survey_nothing_is_known(running: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
