@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from exporters.files import probe_document
 from snmp.client import Client, Target
 from snmp.security import Community
 
-from .target import add_arguments, split, target
+from .target import add_arguments, locate, split, target
 from .terminal import ERASE
 
 AT_ONCE = 64
@@ -82,7 +81,7 @@ async def _probe(args: argparse.Namespace, targets: list[tuple[str, Target]], pr
     async def one(name: str, device: Target) -> None:
         nonlocal done, failed
         async with turn:
-            await _locate(client, device)
+            await locate(client, device)
             found, _, said = await attempt(learn(client, device, profiles, args.profile), (client, device))
         facts: Facts | None = None
         if found is not None:
@@ -104,12 +103,3 @@ async def _probe(args: argparse.Namespace, targets: list[tuple[str, Target]], pr
     if live:
         print(file=sys.stderr)
     return 1 if failed else 0
-
-
-async def _locate(client: Client, device: Target) -> None:
-    """Look up a host name; one that cannot be found is asked in vain and says so."""
-    try:
-        found = await client.loop.getaddrinfo(device.address, device.sockaddr[1], type=socket.SOCK_DGRAM)
-        device.locate(str(found[0][4][0]), device.sockaddr[1])
-    except OSError:
-        pass

@@ -82,6 +82,8 @@ async def walk(device: Target, root: OID) -> AsyncIterator[VarBind]:
                 bulk = False
     except PySnmpError as e:
         raise SnmpError(f"pysnmp: {e}") from e
+    except UnicodeError as e:
+        raise SnmpError(f"{device.address} port {device.sockaddr[1]}: no address is known for this name") from e
     finally:
         engine.close_dispatcher()
 

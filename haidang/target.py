@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +16,7 @@ from collector.service import open_credential
 from config import settings
 from config.errors import ConfigError
 from snmp import message
-from snmp.client import Credential, Target
+from snmp.client import Client, Credential, Target
 from snmp.security import Community
 from snmp.usm import User
 
@@ -123,3 +124,12 @@ def target(args: argparse.Namespace, address: str) -> Target:
     host, port = split(address)
     how, context = credential(args)
     return Target(host, port, how, context=context.encode(), timeout=args.timeout, retries=args.retries)
+
+
+async def locate(client: Client, device: Target) -> None:
+    """Look up a host name; one that cannot be found is asked in vain and says so."""
+    try:
+        found = await client.loop.getaddrinfo(device.address, device.sockaddr[1], type=socket.SOCK_DGRAM)
+        device.locate(str(found[0][4][0]), device.sockaddr[1])
+    except (OSError, UnicodeError):  # a part of a name has 63 letters at most
+        pass

@@ -21,7 +21,7 @@ from snmp.oid import OID
 from . import snmprec
 from .mib import found
 from .sentence import counted
-from .target import add_arguments, target
+from .target import add_arguments, locate, target
 from .terminal import ERASE
 
 PROGRESS = 500
@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
 async def _walk(args: argparse.Namespace, root: OID) -> int:
     device = target(args, args.address)
     client = Client()
+    await locate(client, device)
     count, said = 0, ""
     out: TextIO | None = None
     try:

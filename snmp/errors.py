@@ -38,6 +38,8 @@ class StatusError(SnmpError):
         self.index = index
         self.request_id = request_id
         name = self.NAMES[status] if 0 <= status < len(self.NAMES) else f"error-status {status}"
+        if name == "authorizationError":
+            name += " (its access rules do not let this user or community read, or not at this security level)"
         super().__init__(f"{name} at varbind {index}" if index else name)
 
 

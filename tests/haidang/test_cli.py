@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from pathlib import Path
 
 import peers
@@ -122,6 +123,7 @@ def test_both_engines_walk_everything_alike(devices: Running, tmp_path: Path) ->
         (["127.0.0.1:1", "--timeout", "0.1", "--retries", "0"], "refused|before timeout"),
         (["[::1]:1", "--timeout", "0.1", "--retries", "0"], "refused|before timeout|unreachable|assign"),
         (["nowhere.invalid"], "no address is known|not known|name resolution"),
+        (["a" * 70 + ".invalid"], "no address is known for this name"),
         (["{ups}", "2.999"], "nothing at or below 2.999"),
     ],
 )
@@ -202,6 +204,19 @@ def test_walks_begin_at_names(devices: Running, capsys: pytest.CaptureFixture[st
         assert capsys.readouterr().out == below
     assert main(["walk", of_kind(devices, "ups"), "noSuchName"]) == 2
     assert "no object 'noSuchName' is known: add its module with `haidang mib add FILE`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("engine", ["haidang", "pysnmp"])
+def test_hosts_are_walked_and_probed_by_name(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A host's name stands for its address, for `walk` with either engine and for `probe`."""
+    with served(asyncio.run(_agent(system())), "::1" if _resolved("localhost") == "::1" else "127.0.0.1") as port:
+        assert main(["walk", f"localhost:{port}", "sysName", "--engine", engine]) == 0
+        assert main(["probe", f"localhost:{port}"]) == 0
+    assert capsys.readouterr().out.startswith("1.3.6.1.2.1.1.5.0|")
+
+
+def _resolved(name: str) -> str:
+    return str(socket.getaddrinfo(name, 0, type=socket.SOCK_DGRAM)[0][4][0])
 
 
 def test_profile_check_counts_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
