@@ -154,7 +154,7 @@ def office(catalysts: Iterable[Catalyst], machines: Iterable[str], credential: s
         yield f"""
             [collector]
             interval = "1s"
-            timeout = "400ms"
+            timeout = "2s"
             retries = 1
             [[credential]]
             name = "v2c"

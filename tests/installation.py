@@ -104,7 +104,7 @@ class Installation:
         """What was decided last."""
         return versions.read(str(self.versions))
 
-    def start(self, *words: str, patience: float = 30.0, pause: float = 0.02) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, patience: float = 100.0, pause: float = 0.02) -> subprocess.Popen[bytes]:
         """The launcher, with what it and the agent say in `said`."""
         words = words or ("run", "--config", str(self.settings))
         command = [sys.executable, "-c", LAUNCH, str(self.base), str(self.home), str(patience), str(pause), *words]
@@ -114,7 +114,7 @@ class Installation:
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command of the version that is due, to its end."""
         command = [sys.executable, "-c", LAUNCH, str(self.base), str(self.home), "30", "0.02", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd="/")
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100, cwd="/")
 
     def text(self) -> str:
         """All that was said."""

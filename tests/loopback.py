@@ -40,6 +40,6 @@ def served(answer: Callable[[bytes, Any], bytes | None], host: str = "127.0.0.1"
             stop.set()
             with socket.socket(family, socket.SOCK_DGRAM) as waker:
                 waker.sendto(b"", (host, port))
-            thread.join(10)
+            thread.join(60)
     if failures:
         raise failures[0]

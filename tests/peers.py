@@ -5,10 +5,13 @@ A peer that is missing skips the test with the command that installs it; with HA
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
 import pwd
 import queue
+import random
 import shutil
 import socket
 import subprocess
@@ -61,8 +64,8 @@ PACKAGES = {
 }
 """Command -> the Debian package that holds it."""
 
-DEADLINE = 20.0
-"""Seconds a peer may take until it answers; the machine may be busy with other tests."""
+DEADLINE = 60.0
+"""Seconds anything waited for may take; the machine may be slow, and busy with other tests."""
 
 DISCOVERY = bytes.fromhex(
     "303a020103300f02022b67020300ffe30401040201030410300e0400020100020100040004000400301204000400a00c02022b670201000201003000"
@@ -89,13 +92,42 @@ def missing(what: str, package: str) -> NoReturn:
     pytest.skip(message)
 
 
+def require_ipv6() -> None:
+    """Skip the test where this machine has no IPv6 loopback."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.bind(("::1", 0))
+    except OSError as e:
+        pytest.skip(f"no IPv6 on this machine: {e.strerror}")
+
+
+PORTS = range(10_000, 32_768)
+"""Below those that Linux gives to sockets which ask for none (ip_local_port_range)."""
+_reservations: list[socket.socket] = []
+
+
 def free_port(kind: str = "tcp", host: str = "127.0.0.1") -> int:
-    """A port nobody holds at this moment; `kind` is "udp" or "tcp"."""
+    """A port that nobody holds, and that no other test is given while this process lives; `kind` is "udp" or "tcp".
+
+    An abstract Unix socket with the port's name reserves it among all processes of this machine, until ours ends.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}[kind]) as sock:
-        sock.bind((host, 0))
-        port: int = sock.getsockname()[1]
+    type = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}[kind]
+    begin = random.Random().randrange(len(PORTS))
+    for port in itertools.chain(PORTS[begin:], PORTS[:begin]):
+        reservation = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            reservation.bind(f"\0haidang-test-port-{port}")
+            with socket.socket(family, type) as sock:
+                sock.bind((host, port))
+        except OSError as e:
+            reservation.close()
+            if e.errno != errno.EADDRINUSE:
+                raise
+            continue
+        _reservations.append(reservation)
         return port
+    raise PeerError(f"no {kind} port is free at {host} from {PORTS.start} to {PORTS.stop - 1}")
 
 
 def wait_until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE, pause: float = 0.02) -> Any:
@@ -148,7 +180,7 @@ def running(
             end(process)
 
 
-def end(process: subprocess.Popen[Any], patience: float = 10.0) -> None:
+def end(process: subprocess.Popen[Any], patience: float = DEADLINE) -> None:
     """Terminate a process we started, and kill it when it does not go."""
     if process.poll() is None:
         process.terminate()
@@ -199,7 +231,7 @@ class User:
         return words
 
 
-def net_snmp(command: str, *arguments: str, timeout: float = 30.0, check: bool = True) -> subprocess.CompletedProcess[str]:
+def net_snmp(command: str, *arguments: str, timeout: float = DEADLINE, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run one of net-snmp's commands without MIBs, with no settings but ours and nothing kept; text in, text out.
 
     Raises PeerError with what it wrote when it fails, unless `check` is False.
@@ -207,7 +239,7 @@ def net_snmp(command: str, *arguments: str, timeout: float = 30.0, check: bool =
     path = require(command)
     with tempfile.TemporaryDirectory() as kept:
         result = subprocess.run(
-            [path, *arguments],
+            [path, "-t", "10", *arguments],
             capture_output=True,
             text=True,
             errors="replace",
@@ -310,7 +342,7 @@ class Snmptrapd:
     def address(self) -> str:
         return f"udp:{self.host}:{self.port}"
 
-    def wait_for(self, text: str, timeout: float = 10.0) -> str:
+    def wait_for(self, text: str, timeout: float = DEADLINE) -> str:
         """The first line that contains `text`, of those read already or still to come; raises PeerError."""
         for line in self.lines:
             if text in line:
@@ -372,19 +404,19 @@ def snmptrapd(
         try:
             wait_until(lambda: process.poll() is not None or answers_discovery(host, port), "snmptrapd answers")
             if process.poll() is not None:
-                reader.join(5)
+                reader.join(60)
                 raise PeerError(f"snmptrapd ended with status {process.returncode}: {list(trapd._new.queue)}")
             yield trapd
         finally:
             end(process)
-            reader.join(5)
+            reader.join(60)
             output.close()
 
 
 # Prometheus
 
 
-def fetch(url: str, timeout: float = 10.0, headers: Mapping[str, str] | None = None) -> bytes:
+def fetch(url: str, timeout: float = DEADLINE, headers: Mapping[str, str] | None = None) -> bytes:
     """The body of a page; raises urllib's HTTPError for a status over 399."""
     with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers or {})), timeout=timeout) as answer:
         body: bytes = answer.read()
@@ -420,7 +452,7 @@ class Prometheus:
             return [({}, float(result["result"][1]))]
         return [(one["metric"], float(one["value"][1])) for one in result["result"]]
 
-    def wait_for(self, expression: str, timeout: float = 30.0) -> list[tuple[dict[str, str], float]]:
+    def wait_for(self, expression: str, timeout: float = DEADLINE) -> list[tuple[dict[str, str], float]]:
         """The expression's result as soon as it is not empty; raises PeerError."""
         found: list[tuple[dict[str, str], float]] = wait_until(
             lambda: self.query(expression), f"{expression} gives a result", timeout, 0.1

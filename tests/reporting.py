@@ -62,7 +62,7 @@ class Pages:
     def forgotten(self, device: Device) -> None:
         self.status.pop(device.id, None)
 
-    async def until(self, holds: Callable[[], bool], patience: float = 20.0) -> None:
+    async def until(self, holds: Callable[[], bool], patience: float = 60.0) -> None:
         async with asyncio.timeout(patience):
             while not holds():
                 self._news.clear()
@@ -105,7 +105,7 @@ class Agent:
     def start(self, rows: Sequence[VarBind], interval: int = 600) -> list[tuple[int, Notification]]:
         return self.report(rows, START, full=True, interval=interval)
 
-    async def send(self, parts: Sequence[tuple[int, Notification]], patience: float = 10.0) -> None:
+    async def send(self, parts: Sequence[tuple[int, Notification]], patience: float = 60.0) -> None:
         """Send parts one after the other; raises TimeoutError without an acknowledgement, SnmpError when refused."""
         for sequence, told in parts:
             await self._send(sequence & 0x7FFFFFFF, told, patience)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from unittest.mock import patch
 
 T = TypeVar("T")
-GRACE = 0.001
-"""Real seconds in which a datagram on the loopback arrives."""
 CLOCKS = ("snmp.client.monotonic",)
 """Where the code under test reads the monotonic clock itself."""
 
@@ -21,14 +20,22 @@ class _Selector(selectors.BaseSelector):
     def __init__(self) -> None:
         self._real = selectors.DefaultSelector()
         self.now = 1000.0
+        self.threads = 0
+        """Calls under way in threads: time stands still for them."""
+        self._last = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._last.bind(("127.0.0.1", 0))
+        self._last.connect(self._last.getsockname())
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = self._real.select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        if timeout is None:
+        if timeout is None or self.threads:
             return self._real.select(5)
-        ready = self._real.select(GRACE)
+        # The loopback keeps the order: what was sent before this datagram has arrived when it has.
+        self._last.send(b"")
+        self._last.recv(1)
+        ready = self._real.select(0)
         if not ready:
             self.now += timeout
         return ready
@@ -46,6 +53,7 @@ class _Selector(selectors.BaseSelector):
         return self._real.get_map()
 
     def close(self) -> None:
+        self._last.close()
         self._real.close()
 
 
@@ -64,6 +72,16 @@ class Loop(asyncio.SelectorEventLoop):
     def pass_(self, seconds: float) -> None:
         """Let the clock go on without anything happening, as when the process stood still."""
         self._clock.now += seconds
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
+        """As usual; no virtual time passes until it is done."""
+        self._clock.threads += 1
+        future: asyncio.Future[Any] = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._returned)
+        return future
+
+    def _returned(self, _: object) -> None:
+        self._clock.threads -= 1
 
     def _failed(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.failures.append(context.get("exception") or RuntimeError(context["message"]))

@@ -55,7 +55,7 @@ def build(out: Path, version: str, files: dict[str, bytes], dated: int) -> Path:
     package = out / f"haidang-agent_{version}_all.deb"
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "root"
-        root.mkdir(mode=0o755)
+        root.mkdir()
         for name, data in files.items():
             _put(root / name, data, 0o755 if name.startswith("usr/bin/") else 0o644)
         size = sum((len(data) + 1023) // 1024 for data in files.values())
@@ -66,6 +66,9 @@ def build(out: Path, version: str, files: dict[str, bytes], dated: int) -> Path:
         _put(root / "DEBIAN" / "md5sums", "".join(sums).encode(), 0o644)
         for script in SCRIPTS:
             _put(root / "DEBIAN" / script, (HERE / script).read_bytes(), 0o755)
+        for place in (root, *root.rglob("*")):
+            if place.is_dir():
+                place.chmod(0o755)  # whatever the umask
         environment = {**os.environ, "SOURCE_DATE_EPOCH": str(dated), "LC_ALL": "C.UTF-8"}
         command = ["dpkg-deb", "--root-owner-group", "-Zxz", "--threads-max=1", "--build", str(root), str(package)]
         subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
@@ -73,7 +76,7 @@ def build(out: Path, version: str, files: dict[str, bytes], dated: int) -> Path:
 
 
 def _put(path: Path, data: bytes, mode: int) -> None:
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     path.chmod(mode)
 
@@ -83,7 +86,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=release.HOUSE / "dist")
     version, dated = release.version(), min(release.epoch(), int(time.time()))
-    os.umask(0o022)
     print(build(parser.parse_args().out, version, content(version, dated), dated))
     return 0
 

@@ -94,7 +94,7 @@ def test_a_new_version_says_goodbye_when_the_launcher_is_told_to_end(installed: 
         wait_until(lambda: installed.switch().kept == NEW, "the new version is kept")
         (child,) = psutil.Process(process.pid).children()
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert not child.is_running()
         collector.wait_for(reason(STOPPED))
 
@@ -122,13 +122,13 @@ def test_a_version_that_works_but_never_reports_is_returned_from(installed: Inst
     with snmptrapd(users=[REPORTER]) as collector:
         write_settings(installed, collector)
         installed.update(files(NEW, NEVER_REPORTS), NEW)
-        process = installed.start(patience=1.5)
+        process = installed.start(patience=10)
         try:
             wait_until(lambda: f"{NEW} listens on" in installed.text(), "the new version runs")
             wait_until(lambda: f"{BASE} listens on" in installed.text(), "the version before runs")
             collector.wait_for("32473")
             (refused,) = installed.switch().refused
-            assert refused == (NEW, "was not acknowledged by a collector within 1.5 s")
+            assert refused == (NEW, "was not acknowledged by a collector within 10 s")
         finally:
             end(process)
 
@@ -156,7 +156,7 @@ def test_a_version_that_hangs_and_does_not_end_is_killed(
     thread = threading.Thread(target=keeper.run)
     thread.start()
     wait_until(look, "the version before runs")
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert any("was killed" in line for line in said) and any(f"returned from {NEW}" in line for line in said)
     assert [refused.version for refused in installed.switch().refused] == [NEW]
@@ -176,7 +176,7 @@ def test_an_agent_under_a_service_is_told_to_end_through_its_input(
         collector.wait_for("32473")
         agent.stdin.write(word.encode())
         agent.stdin.close()
-        assert agent.wait(10) == 0
+        assert agent.wait(60) == 0
         agent.stderr.close()
         collector.wait_for(reason(SHUTDOWN if going_down else STOPPED))
 
@@ -195,7 +195,7 @@ def test_a_keeper_starts_an_agent_again_that_ended(installed: Installation, tmp_
     os.kill(int(first), signal.SIGKILL)
     wait_until(lambda: len(count.read_text().split()) == 2, "it is started again")
     keeper.end(False)
-    thread.join(15)
+    thread.join(60)
     assert not thread.is_alive() and not psutil.pid_exists(int(count.read_text().split()[1]))
 
 
@@ -253,7 +253,7 @@ def test_a_kept_version_that_no_longer_starts_gives_way_to_the_installed_one(ins
     write_settings(installed)
     for _ in range(versions.STARTS):
         process = installed.start()
-        assert process.wait(10) == 1
+        assert process.wait(60) == 1
     process = installed.start()
     try:
         wait_until(lambda: f"{BASE} listens on" in installed.text(), "the installed version runs")

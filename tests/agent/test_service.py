@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from peers import wait_until
 
 ROOT = Path(__file__).parents[2]
 SECRETS = ("authpass1234", "privpass1234")
@@ -27,8 +28,8 @@ class Running:
         v3_options = ["-v3", "-l", "authPriv", "-u", "poller", "-a", "SHA-256", "-A", auth, "-x", "AES", "-X", priv]
         options = v3_options if v3 else ["-v2c", "-c", "public"]
         run = subprocess.run(
-            [tool, *options, "-t", "3", "-Onet", f"127.0.0.1:{self.port}", *arguments],
-            capture_output=True, text=True, check=True, timeout=30,
+            [tool, *options, "-t", "15", "-Onet", f"127.0.0.1:{self.port}", *arguments],
+            capture_output=True, text=True, check=True, timeout=100,
         )  # fmt: skip
         return run.stdout
 
@@ -55,7 +56,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     )
     yield running
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(5) == 0
+    assert running.process.wait(60) == 0
 
 
 def oids(walk: str) -> list[tuple[int, ...]]:
@@ -81,9 +82,14 @@ def test_values_agree_with_psutil(agent: Running) -> None:
     assert len(loads) == psutil.cpu_count() and all(0 <= int(load) <= 100 for load in loads)
     before = psutil.net_io_counters(pernic=True)["lo"].bytes_recv
     index = next(line.split(" = ")[0].rpartition(".")[2] for line in _walk(agent, ".1.3.6.1.2.1.31.1.1.1.1") if '"lo"' in line)
-    agent.ask("snmpget", ".1.3.6.1.2.1.1.3.0")
-    counted = int(agent.ask("snmpget", "-Ovq", f".1.3.6.1.2.1.31.1.1.1.6.{index}"))
-    assert abs(counted - before) < 50_000_000 and counted > 0
+    counted = [0]
+
+    def looked_again() -> bool:
+        counted.append(int(agent.ask("snmpget", "-Ovq", f".1.3.6.1.2.1.31.1.1.1.6.{index}")))
+        return counted[-1] >= before
+
+    wait_until(looked_again, "the agent counts on")
+    assert counted[-1] <= psutil.net_io_counters(pernic=True)["lo"].bytes_recv
 
 
 def _walk(agent: Running, oid: str) -> list[str]:
@@ -100,13 +106,13 @@ def test_an_unknown_community_and_a_wrong_password_get_nothing(agent: Running) -
     """Who has no right to ask hears no word, or what is wrong with the key."""
     run = subprocess.run(
         ["snmpget", "-v2c", "-c", "other", "-t", "0.3", "-r", "0", f"127.0.0.1:{agent.port}", ".1.3.6.1.2.1.1.3.0"],
-        capture_output=True, text=True, check=False, timeout=20,
+        capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert "Timeout" in run.stderr
     run = subprocess.run(
-        ["snmpget", "-v3", "-l", "authNoPriv", "-u", "poller", "-a", "SHA-256", "-A", "wrongwrong1", "-t", "1", "-r", "0",
+        ["snmpget", "-v3", "-l", "authNoPriv", "-u", "poller", "-a", "SHA-256", "-A", "wrongwrong1", "-t", "15", "-r", "0",
          f"127.0.0.1:{agent.port}", ".1.3.6.1.2.1.1.3.0"],
-        capture_output=True, text=True, check=False, timeout=20,
+        capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert "Authentication failure" in run.stderr
 
@@ -124,13 +130,13 @@ def test_an_agent_on_every_address_answers_from_the_one_it_was_asked_at(tmp_path
         assert process.stderr is not None
         port = int(process.stderr.readline().strip().rpartition(":")[2])
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(5)
+            sock.settimeout(60)
             request = bytes.fromhex("302602010104067075626c6963a01902044a2b3c4d020100020100300b300906052b060102010500")
             sock.sendto(request, ("127.0.0.5", port))
             assert sock.recvfrom(2000)[1] == ("127.0.0.5", port)
     finally:
         process.terminate()
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
         process.stderr.close() if process.stderr else None
 
 
@@ -140,7 +146,7 @@ def test_boots_are_counted_and_the_engine_id_stays(tmp_path: Path) -> None:
     for _ in range(2):
         running = start(tmp_path, '[[user]]\nname = "poller"\nauth = "SHA"\nauth_secret = "authpass1234"\n')
         running.process.terminate()
-        running.process.wait(5)
+        running.process.wait(60)
         state = tmp_path / "state"
         seen.append(((state / "engine-id").read_text(), int((state / "engine-boots").read_text())))
     assert seen[0][0] == seen[1][0] and seen[0][0].startswith("80007ed905")
@@ -152,7 +158,7 @@ def test_a_port_that_is_taken_is_said_and_nothing_is_started(agent: Running, tmp
     path = tmp_path / "agent.toml"
     path.write_text(f'[agent]\nlisten = "127.0.0.1:{agent.port}"\nstate = "state"\n[[community]]\nname = "public"\n')
     run = subprocess.run(
-        [sys.executable, "-m", "agent", "run", "--config", str(path)], cwd=ROOT, capture_output=True, text=True, timeout=20,
+        [sys.executable, "-m", "agent", "run", "--config", str(path)], cwd=ROOT, capture_output=True, text=True, timeout=100,
         check=False, env={**os.environ, "LC_ALL": "C"},
     )  # fmt: skip
     assert run.returncode == 2

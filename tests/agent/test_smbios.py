@@ -264,7 +264,7 @@ def theirs_of(table: bytes, directory: Path) -> list[smbios.Record]:
     entry[5] = -sum(entry) & 0xFF
     dump = directory / "dump"
     dump.write_bytes(bytes(entry).ljust(0x20, b"\0") + table)
-    run = subprocess.run([command, "--from-dump", str(dump)], capture_output=True, text=True, check=True, timeout=20)
+    run = subprocess.run([command, "--from-dump", str(dump)], capture_output=True, text=True, check=True, timeout=60)
     return dmidecode.records(run.stdout)
 
 
@@ -294,7 +294,7 @@ def test_dmidecode_says_the_same_of_the_old_memory(tmp_path: Path) -> None:
 def test_dmidecode_agrees_on_this_machine() -> None:
     """What the real dmidecode says of the machine the test runs on, the reader of the raw table says."""
     command = peers.require("dmidecode")
-    run = subprocess.run([command], capture_output=True, text=True, check=True, timeout=20)
+    run = subprocess.run([command], capture_output=True, text=True, check=True, timeout=60)
     theirs, ours = dmidecode.records(run.stdout), linux.records(Source())
     assert firmware.machine(theirs) == firmware.machine(ours)
     assert firmware.memory(theirs) == firmware.memory(ours)

@@ -60,7 +60,7 @@ def agent() -> Iterator[Agent]:
 )
 def test_net_snmp_reads_everything(agent: Agent, command: str, options: list[str]) -> None:
     """Each version's walk gives every object once, in order, and ends; v1 knows no Counter64."""
-    run = peers.net_snmp(command, "-On", "-t", "5", *options, f"127.0.0.1:{agent.port}", ".1")
+    run = peers.net_snmp(command, "-On", "-t", "30", *options, f"127.0.0.1:{agent.port}", ".1")
     lines = [line for line in run.stdout.splitlines() if line.startswith(".1.") and "No more" not in line]
     found = [OID.parse(line.partition(" = ")[0]) for line in lines]
     expected = [name for name, tag in agent.types.items() if "-v1" not in options or tag != ber.COUNTER64]
@@ -115,7 +115,7 @@ def test_pysnmp_reads_everything_as_the_mib_says(agent: Agent, tmp_path: Path) -
     )
 
     async def walk(engine: Any, credential: Any) -> list[tuple[OID, Any]]:
-        target = await hlapi.UdpTransportTarget.create(("127.0.0.1", agent.port), timeout=5, retries=1)
+        target = await hlapi.UdpTransportTarget.create(("127.0.0.1", agent.port), timeout=30, retries=1)
         asked = hlapi.ObjectType(hlapi.ObjectIdentity("1.3"))
         found = []
         answers = hlapi.bulk_walk_cmd(engine, credential, target, hlapi.ContextData(), 0, 40, asked, lookupMib=False)

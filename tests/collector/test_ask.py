@@ -216,7 +216,7 @@ def test_snmpd_is_understood(credential: Credential, expected: Outcome, says: st
 
     async def whole(port: int) -> tuple[Outcome, str]:
         client = Client()
-        target = Target("127.0.0.1", port, credential, timeout=0.3, retries=0)
+        target = Target("127.0.0.1", port, credential, timeout=2.0, retries=0)
         _, how, said = await attempt(session.get(client, target, [NAME]), (client, target))
         client.close()
         return how, said

@@ -119,7 +119,7 @@ def put(place: Office, last: int, name: str) -> None:
 
 async def until(there: Callable[[], object]) -> None:
     """Wait for something to be so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not there():
             await asyncio.sleep(0.02)
 
@@ -175,19 +175,19 @@ def test_new_settings_change_the_schedule(ground: Ground, tmp_path: Path) -> Non
 
 
 def test_a_search_that_was_stopped_goes_on(ground: Ground, tmp_path: Path) -> None:
-    """The collector ends within seconds while it searches; its next start goes on where it was, whatever the schedule says."""
+    """The collector ends while it searches, however long answers may take; its next start goes on where it was, whatever the
+    schedule says."""
 
     async def work(place: Office, found: Discoveries, candidates: Candidates, arranged: list[list[Device]]) -> None:
         put(place, 3, "one")
         slow = read(tmp_path, place.port, 'at = "02:30"')
-        slow = replace(slow, units={"office": replace(slow.units["office"], timeout=20.0)})
+        slow = replace(slow, units={"office": replace(slow.units["office"], timeout=3600.0)})
         candidates.runs.begin("office", NOW)
         candidates.runs.end("office", candidates.runs.all()["office"].done, {}, NOW, False)
         found.start(slow, [])
         await until(lambda: place.asked)
-        began = asyncio.get_running_loop().time()
-        await found.stop()
-        assert asyncio.get_running_loop().time() - began < 5
+        async with asyncio.timeout(60):
+            await found.stop()
         assert candidates.runs.all()["office"].ended is None
 
     ground(work)

@@ -306,7 +306,7 @@ def test_net_snmps_contexts_are_read(version: str, known: tuple[int, ...]) -> No
             async def work() -> Survey:
                 client = Client()
                 credential = Community(b"public") if version == "2c" else USER
-                target = Target(snmpd.host, snmpd.port, credential, timeout=0.5, retries=1)
+                target = Target(snmpd.host, snmpd.port, credential, timeout=1.0, retries=2)
                 names = {"FastEthernet": "Fa", "GigabitEthernet": "Gi"}
                 ports = [Interface(index, re.sub("|".join(names), lambda m: names[m[0]], name), type=6)
                          for index, name in catalyst.ports.items()]  # fmt: skip

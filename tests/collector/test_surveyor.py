@@ -155,7 +155,7 @@ def test_surveys_begin_after_the_first_cycle_and_go_on(world: World) -> None:
         world.poll(surveyor)
         surveyor.cycled(UNIT)
         surveyor.cycled(UNIT)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len([one for one in world.drawn if one.root == "gw"]) < 2:
                 await asyncio.sleep(0.01)
         surveyor.stop()
@@ -175,7 +175,7 @@ def test_a_new_collector_knows_what_the_last_one_found(world: World) -> None:
         after = world.surveyor()
         world.poll(after)
         after.cycled(UNIT)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not world.drawn:
                 await asyncio.sleep(0.01)
         after.stop()

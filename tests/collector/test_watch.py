@@ -725,7 +725,7 @@ def test_an_error_of_our_own_ends_the_turn(monkeypatch: pytest.MonkeyPatch, capl
 
 
 @settings(max_examples=12)
-@given(st.integers(0, 2**32), st.integers(3, 20), st.booleans())
+@given(st.integers(0, 2**32), st.integers(3, 12), st.booleans())
 def test_whatever_a_device_does_its_values_are_right_or_absent(seed: int, ports: int, v1: bool) -> None:
     """A device that refuses, spoils, loses and changes rows at random: no value is ever another's, nothing hangs, and once
     it answers rightly all is there."""

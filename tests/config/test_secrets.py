@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import pickle
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -29,17 +30,21 @@ def test_secrets_compare_by_value() -> None:
     assert len(Secret("mật")) == 5
 
 
+def _seconds(work: Callable[[], bool]) -> float:
+    """The processor's time for work that succeeds."""
+    before = time.process_time()
+    assert work()
+    return time.process_time() - before
+
+
 def test_a_password_is_kept_as_a_hash() -> None:
     """The hash accepts its password only, differs each time, and an accepted password is cheap to repeat."""
     text = hash_password("mật khẩu")
     assert text != hash_password("mật khẩu")
     password = Password(text)
     assert not password.accepts("mat khau")
-    assert password.accepts("mật khẩu")
-    before = time.process_time()
-    for _ in range(100):
-        assert password.accepts("mật khẩu")
-    assert time.process_time() - before < 0.1
+    took = [_seconds(lambda: password.accepts("mật khẩu")) for _ in range(100)]
+    assert sum(took[1:]) < took[0], "all the later ones together take less than the first"
     assert not password.accepts("mat khau")
     assert text not in repr(password)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -339,7 +340,7 @@ def test_same_settings_are_equal(tmp_path: Path) -> None:
 
 
 def test_a_large_province_reads_fast(tmp_path: Path) -> None:
-    """13,000 devices in 708 included files are read in about a second of CPU (the test allows three)."""
+    """13,000 devices in 708 included files are read in a few times what parsing their TOML alone takes."""
     (tmp_path / "units").mkdir()
     for unit in range(708):
         text = [f'[[unit]]\nid = "u{unit}"\nname = "Unit {unit}"\nbandwidth = "6 Mbit/s"\n']
@@ -350,7 +351,11 @@ def test_a_large_province_reads_fast(tmp_path: Path) -> None:
         ]
         (tmp_path / "units" / f"{unit}.toml").write_text("".join(text))
     before = time.process_time()
+    for path in (tmp_path / "units").iterdir():
+        tomllib.loads(path.read_text())
+    parsed = time.process_time() - before
+    before = time.process_time()
     found = settings(tmp_path, 'include = ["units/*.toml"]\n' + BASE)
     took = time.process_time() - before
     assert len(found.devices) == 708 * 19
-    assert took < 3
+    assert took < 6 * parsed, (took, parsed)

@@ -29,7 +29,7 @@ listen = "127.0.0.1:9162"
 collectors = ["10.1.2.3:9162", "10.1.2.4:9162"]
 interval = "5m"
 line_test_bytes = 40000
-line_test_seconds = "1s"
+line_test_seconds = "30s"
 [[unit]]
 id = "xa"
 name = "Xã An Lâm"
@@ -106,7 +106,7 @@ async def dripped(client: httpx.AsyncClient, path: str, authorization: str) -> b
 
     dripping = asyncio.create_task(drip())
     try:
-        return await asyncio.wait_for(reader.readuntil(b"}"), 10)
+        return await asyncio.wait_for(reader.readuntil(b"}"), 60)
     finally:
         dripping.cancel()
         writer.close()
@@ -257,7 +257,7 @@ def test_the_line_is_tested_with_leave_only(office: Office) -> None:
         answer = await client.get("/agents/line", auth=auth)
         assert answer.status_code == 403 and "no test of the line is due" in answer.json()["error"]
         leave = (await checked_in(client, grant)).json()["line_test"]
-        assert leave == {"seconds": 1.0, "bytes": 20_000, "rate": 8_000_000}
+        assert leave == {"seconds": 30.0, "bytes": 20_000, "rate": 8_000_000}
         assert "line_test" not in (await checked_in(client, grant)).json()
         assert len((await client.get("/agents/line", auth=auth)).content) == 20_000
 
@@ -278,8 +278,6 @@ def test_the_line_is_tested_with_leave_only(office: Office) -> None:
 
 def test_the_line_tests_budget_holds(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent that sends more than it has leave for, or does not end, is cut off, and the line is free for others again."""
-    monkeypatch.setattr("exporters.line._LATE", 0.2)
-
     async def ask(client: httpx.AsyncClient) -> None:
         every = replace(office.settings.agents, line_test_every=0.001)
         office.settings = replace(office.settings, agents=every)
@@ -289,6 +287,7 @@ def test_the_line_tests_budget_holds(office: Office, monkeypatch: pytest.MonkeyP
         answer = await client.post("/agents/line", content=b"x" * 100_000, auth=auth)
         assert answer.status_code == 413 and "larger than was allowed" in answer.json()["error"]
         assert (await checked_in(client, grant)).json()["line_test"]
+        monkeypatch.setattr("exporters.line._LATE", 0.01)
         header = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
         assert b"took longer than was allowed" in await dripped(client, "/agents/line", header)
         assert (await checked_in(client, grant)).json()["line_test"]
@@ -356,7 +355,7 @@ def test_garbage_is_refused(office: Office, request_: bytes, caplog: pytest.LogC
     async def ask(client: httpx.AsyncClient) -> None:
         reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
         writer.write(request_)
-        head = await asyncio.wait_for(reader.readline(), 10)
+        head = await asyncio.wait_for(reader.readline(), 60)
         assert head.startswith(b"HTTP/1.1 4"), head
         writer.close()
         assert (await enrolled(client, office.code()))["device"]

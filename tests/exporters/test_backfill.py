@@ -39,7 +39,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backfill, "LONGEST", 0.2)
 
 
-async def until(holds: Callable[[], object], patience: float = 30.0) -> None:
+async def until(holds: Callable[[], object], patience: float = 60.0) -> None:
     async with asyncio.timeout(patience):
         while not holds():
             await asyncio.sleep(0.02)
@@ -255,17 +255,16 @@ def test_stopping_does_not_wait_for_a_storage_that_is_away(tmp_path: Path) -> No
     """Told to stop, it ends between two attempts, however long the pause would be."""
     shelf = Shelf()
     shelf.away = True
-    backfill.LONGEST = backfill.SHORTEST = 30.0
+    backfill.LONGEST = backfill.SHORTEST = 3600.0
 
-    async def run() -> float:
+    async def run() -> None:
         made = receive(tmp_path, Pages([UNIT], []))  # type: ignore[arg-type]
         filling = Backfill(made, shelf, lambda device: {})
         filling.start()
         await outage(Agent(made.address), [7200.0, 7140.0, 7080.0], 60)
         await until(lambda: shelf.asked)
-        began = time.monotonic()
-        await filling.stop()
+        async with asyncio.timeout(60):
+            await filling.stop()
         await made.stop()
-        return time.monotonic() - began
 
-    assert asyncio.run(run()) < 10
+    asyncio.run(run())

@@ -60,7 +60,7 @@ class Collector:
         self.server = Server(self.pages, Health(self.pages.numbers, lambda: numbers), port=0)
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self.server.start(), self.loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.server.start(), self.loop).result(peers.DEADLINE)
 
     def poll(self, silent: bool = False) -> float:
         """A cycle of both units now: unit 0's first switch answers unless it is silent, its second refuses, unit 1 is cut off."""
@@ -85,13 +85,13 @@ class Collector:
             done.set_result(None)
 
         self.loop.call_soon_threadsafe(cycle)
-        done.result(10)
+        done.result(peers.DEADLINE)
         return now
 
     def end(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.server.stop(), self.loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.server.stop(), self.loop).result(peers.DEADLINE)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self.loop.close()
 
 

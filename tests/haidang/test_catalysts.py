@@ -124,9 +124,9 @@ def test_the_collector_surveys_catalysts(tmp_path: Path, monkeypatch: pytest.Mon
         service.surveyor._every = 2.0  # the first survey may come before the inventory has the devices
         found: dict[str, tuple[Any, ...]] = {}
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(200):
                 while found != PLACES:
-                    await service.cycled(30)
+                    await service.cycled(60)
                     found = {
                         link.remote: (link.device, link.port, link.vlan, link.how)
                         for link, *_ in await asyncio.to_thread(links.standing)

@@ -47,7 +47,7 @@ def test_once_ends_well_when_every_device_answers(tmp_path: Path) -> None:
         [sys.executable, "-m", "haidang.cli", "demo", "--once", *SMALL, "--directory", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -69,9 +69,9 @@ def test_ctrl_c_ends_everything_it_started() -> None:
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
-        assert process.wait(30) == 0, said + rest
+        assert process.wait(peers.DEADLINE) == 0, said + rest
     assert len(children) >= 3
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=peers.DEADLINE)
     assert not alive
     directory = re.search(r"settings and logs: (\S+)", said)
     assert directory and not Path(directory[1]).exists()
@@ -122,7 +122,7 @@ def test_a_process_that_does_not_start_is_told_with_its_words(stage: Cast) -> No
 def test_a_process_that_ends_by_itself_is_noticed(stage: Cast) -> None:
     """A process that ends later is told by `fallen`."""
     actor = stage.start("short", [sys.executable, "-c", "input()"], lambda _: True)
-    actor.process.wait(10)
+    actor.process.wait(peers.DEADLINE)
     assert stage.fallen().startswith("short ended with status 1")
 
 

@@ -9,11 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import peers
 import province
 import pytest
 
@@ -39,7 +39,7 @@ def write(port: int, directory: Path, ranges: str, pace: int = 2000, more: str =
     path.write_text(
         f"""
         [collector]
-        timeout = "400ms"
+        timeout = "2s"
         {kept}
         [[credential]]
         name = "wrong"
@@ -205,23 +205,24 @@ def test_progress_is_shown_on_a_terminal(running: Running, tmp_path: Path) -> No
 def written_down(directory: Path, least: int) -> None:
     """Wait until the inventory knows of so many addresses that they are done with: it is told every second."""
     with closing(Candidates.open(f"sqlite:///{directory}/state/haidang.db")) as candidates:
-        ends = time.monotonic() + 30
-        while sum(last - first + 1 for first, last in candidates.runs.all()["office"].done) < least:
-            assert time.monotonic() < ends
-            time.sleep(0.05)
+
+
+        def done() -> bool:
+            return sum(last - first + 1 for first, last in candidates.runs.all()["office"].done) >= least
+
+        peers.wait_until(done, "they are written down")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_what_was_stopped_is_gone_on_with(running: Running, tmp_path: Path, number: signal.Signals) -> None:
     """A run that was stopped, or killed, goes on: what it had found is not asked again, and the rest is."""
-    config = write(running.port, tmp_path, f'"{network(running)}.0/25"', pace=150)
+    config = write(running.port, tmp_path, f'"{network(running)}.0/25"', pace=100)
     with subprocess.Popen([*HAIDANG, "run", "--config", str(config)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "candidate 8" in line:
                 break
-        if number is signal.SIGKILL:
-            written_down(tmp_path, 8)
+        written_down(tmp_path, 8)  # one that was found may still be asked for its neighbours
         process.send_signal(number)
         out = process.stdout.read()
     assert process.returncode == (130 if number is signal.SIGINT else -signal.SIGKILL)

@@ -27,7 +27,7 @@ from haidang.simulate.province import Machine
 from haidang.simulate.running import Running
 from haidang.simulate.settings import device_id
 
-HEAD = '[collector]\ninterval = "1s"\ntimeout = "400ms"\nretries = 1\npackets_per_second = 5000\nstate_directory = "{}"\n'
+HEAD = '[collector]\ninterval = "1s"\ntimeout = "2s"\nretries = 1\npackets_per_second = 5000\nstate_directory = "{}"\n'
 Place = tuple[str, str, str]
 """What a device hangs on, the port, what is between."""
 
@@ -190,7 +190,7 @@ async def _watch_a_failure(config: Path, running: Running, switch: Machine, behi
     own = replace(
         found,
         devices=tuple(one for one in found.devices if one.unit == office),
-        units={id: unit for id, unit in found.units.items() if id == office},
+        units={office: replace(found.units[office], timeout=1.0)},
     )
     inventory = Inventory.open(own.collector.database.reveal())
     service = Service(own, Profiles.load([]), inventory, [])
@@ -199,19 +199,19 @@ async def _watch_a_failure(config: Path, running: Running, switch: Machine, behi
         return {id: watch.status.state for id, watch in service.watches.items() if watch.status.state is not State.UP}
 
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):
             while standing() or not service.cycles[office].parents:
-                await service.cycled(30)
+                await service.cycled(60)
             for machine in (switch, *behind):
                 running.fault(machine.address, "silent")
             while State.UP in (service.watches[device_id(one)].status.state for one in (switch, *behind)):
-                await service.cycled(30)
-            await service.cycled(30)
+                await service.cycled(60)
+            await service.cycled(60)
             states = standing()
             for machine in (switch, *behind):
                 running.fault(machine.address, "on")
             while standing():
-                await service.cycled(30)
+                await service.cycled(60)
     finally:
         service.stop()
         await asyncio.to_thread(inventory.close)

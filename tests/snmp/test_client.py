@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import peers
 import pytest
 from devices import DESCR, NAME, Device, listening, reply, responder, silent, system, text
 from mutation import mutated
@@ -142,6 +143,7 @@ def test_an_answer_from_elsewhere_is_not_accepted(host: str) -> None:
 
 def test_ipv6_answers_are_recognised_however_the_address_is_written() -> None:
     """`0:0::1` is where `::1` answers from."""
+    peers.require_ipv6()
 
     async def work() -> None:
         client = Client()

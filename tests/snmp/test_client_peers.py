@@ -69,7 +69,7 @@ def asked(port: int, credential: Credential, work: Any, **options: Any) -> Any:
     async def whole() -> Any:
         client = Client()
         try:
-            found = await work(client, Target("127.0.0.1", port, credential, **options))
+            found = await work(client, Target("127.0.0.1", port, credential, **{"timeout": 30.0, **options}))
             assert client.waiting == 0
             return found
         finally:
@@ -201,7 +201,7 @@ GOOD = known("SHA-1", "AES-128")
 )
 def test_what_snmpd_refuses(agent: peers.Snmpd, user: peers.User, error: type[SnmpError]) -> None:
     """Each refusal of snmpd is an error of its own."""
-    found = name_of(agent.port, ours(user), retries=0, timeout=5.0)
+    found = name_of(agent.port, ours(user), retries=0, timeout=30.0)
     assert type(found) is error, found
 
 
@@ -221,7 +221,7 @@ def test_a_reboot_of_snmpd(tmp_path: Path) -> None:
         client = Client()
         try:
             with peers.snmpd(users=[user], directory=tmp_path) as first:
-                target = Target("127.0.0.1", first.port, ours(user))
+                target = Target("127.0.0.1", first.port, ours(user), timeout=30.0)
                 assert (await get(client, target, [NAME]))[0].value == b"peer"
                 assert isinstance(target.security, Usm)
                 engine = target.security.engine_id
@@ -244,7 +244,7 @@ def test_another_engine_in_its_place() -> None:
         client = Client()
         try:
             with peers.snmpd(users=[user], config="engineID first") as first:
-                target = Target("127.0.0.1", first.port, ours(user))
+                target = Target("127.0.0.1", first.port, ours(user), timeout=30.0)
                 assert (await get(client, target, [NAME]))[0].value == b"peer"
             with peers.snmpd(users=[user], config="engineID second\nsysName other", port=first.port):
                 assert (await get(client, target, [NAME]))[0].value == b"other"
@@ -256,12 +256,13 @@ def test_another_engine_in_its_place() -> None:
 
 def test_snmpd_over_ipv6() -> None:
     """The same over IPv6, walk included."""
+    peers.require_ipv6()
     with peers.snmpd(host="::1") as six:
 
         async def work() -> int:
             client = Client()
             try:
-                target = Target("::1", six.port, Community(b"public"))
+                target = Target("::1", six.port, Community(b"public"), timeout=30.0)
                 assert (await get(client, target, [NAME]))[0].value == b"peer"
                 return len([binding async for binding in walk(client, target, SYSTEM)])
             finally:
@@ -333,7 +334,7 @@ def test_pysnmp_with_every_protocol() -> None:
 
     async def work(client: Client, port: int) -> None:
         for pair in PAIRS:
-            target = Target("127.0.0.1", port, ours(known(*pair)), timeout=10.0)
+            target = Target("127.0.0.1", port, ours(known(*pair)), timeout=30.0)
             (binding,) = await get(client, target, [OID((*SYSTEM, 1, 0))])
             assert isinstance(binding.value, bytes), pair
             assert b"PySNMP" in binding.value, pair
@@ -346,7 +347,7 @@ def test_pysnmp_with_communities_and_in_bulk() -> None:
 
     async def work(client: Client, port: int) -> None:
         for version in (message.V1, message.V2C):
-            target = Target("127.0.0.1", port, Community(b"public", version), timeout=10.0)
+            target = Target("127.0.0.1", port, Community(b"public", version), timeout=30.0)
             names = [binding.oid async for binding in walk(client, target, SYSTEM)]
             assert names == sorted(names)
             assert OID((*SYSTEM, 1, 0)) in names
@@ -373,7 +374,7 @@ def test_what_pysnmp_refuses() -> None:
             (peers.User("stranger"), UnknownUser),
             (peers.User(GOOD.name, "SHA-1", "wrongpass1234", "AES-128", "privpass1234"), WrongDigest),
         ):
-            found = await outcome(get(client, Target("127.0.0.1", port, ours(user), timeout=10.0), [NAME]))
+            found = await outcome(get(client, Target("127.0.0.1", port, ours(user), timeout=30.0), [NAME]))
             assert type(found) is error, found
         wrong = Target("127.0.0.1", port, Community(b"private"), timeout=0.3, retries=0)
         assert isinstance(await outcome(get(client, wrong, [NAME])), Timeout)

@@ -56,7 +56,7 @@ class Mailbox:
         return reply
 
     def send(self, command: str, *options: str, check: bool = True) -> str:
-        result = peers.net_snmp(command, "-t", "5", "-r", "0", *options, check=check)
+        result = peers.net_snmp(command, "-t", "30", "-r", "0", *options, check=check)
         return result.stderr
 
 
@@ -72,7 +72,7 @@ def trap_words(box: Mailbox) -> list[str]:
 
 
 def expect(box: Mailbox) -> Notification:
-    notification = box.taken.get(timeout=10)
+    notification = box.taken.get(timeout=60)
     assert (notification.trap, notification.uptime) == (LINK_DOWN, 4711)
     assert notification.varbinds[0] == VarBind(NAME, ber.OCTET_STRING, b"pc-1")
     assert notification.address == "127.0.0.1"
@@ -141,7 +141,7 @@ def said(line: str) -> None:
 def deliver(port: int, session: InformSession, inform_id: int, notification: Notification = SAID) -> int:
     """Send an inform over a socket as an agent would: how many datagrams it took."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(10)
+        sock.settimeout(60)
         sock.connect(("127.0.0.1", port))
         for count in range(1, 9):
             sock.send(session.request(inform_id, notification, steady()))
@@ -216,7 +216,7 @@ def test_pysnmp_notifies_us(mailbox: Mailbox) -> None:
     async def run() -> None:
         engine = hlapi.SnmpEngine()
         for credential, kind in product(credentials, ("trap", "inform")):
-            target = await hlapi.UdpTransportTarget.create(("127.0.0.1", mailbox.port), timeout=5, retries=1)
+            target = await hlapi.UdpTransportTarget.create(("127.0.0.1", mailbox.port), timeout=30, retries=1)
             what = hlapi.NotificationType(hlapi.ObjectIdentity(str(LINK_DOWN)))
             what.add_varbinds((str(NAME), hlapi.OctetString("pc-1")))
             indication, status, _, _ = await hlapi.send_notification(

@@ -58,7 +58,7 @@ class Served:
 
     def ask(self, command: str, *arguments: str, check: bool = True) -> str:
         """What net-snmp prints, objects as numbers."""
-        result = peers.net_snmp(command, "-On", "-t", "5", "-r", "1", *arguments, check=check)
+        result = peers.net_snmp(command, "-On", "-t", "30", "-r", "1", *arguments, check=check)
         return (result.stdout + result.stderr).strip()
 
 
@@ -158,6 +158,7 @@ def test_a_wrong_community_gets_silence(agent: Served) -> None:
 def test_ipv6(agent: Served) -> None:
     """A responder behind an IPv6 socket answers, and networks of IPv6 hold."""
     responder = Responder(agent.responder.tree, [CommunityAccess(b"six", ["::1/128"])])
+    peers.require_ipv6()
     with served(responder.answer, "::1") as port:
         output = peers.net_snmp("snmpget", "-v2c", "-c", "six", f"udp6:[::1]:{port}", NAME).stdout
     assert TEXT in output
@@ -201,7 +202,7 @@ async def pysnmp_get(engine: Any, port: int, credential: Any) -> tuple[Any, Any,
     """(error indication, error status, values) of a GET of the name."""
     from pysnmp.hlapi.v3arch import asyncio as hlapi
 
-    target = await hlapi.UdpTransportTarget.create(("127.0.0.1", port), timeout=5, retries=1)
+    target = await hlapi.UdpTransportTarget.create(("127.0.0.1", port), timeout=30, retries=1)
     asked = hlapi.ObjectType(hlapi.ObjectIdentity(NAME))
     answer = await hlapi.get_cmd(engine, credential, target, hlapi.ContextData(), asked, lookupMib=False)
     return answer[0], answer[1], [str(value) for _, value in answer[3]]
@@ -233,7 +234,7 @@ def test_pysnmp_communities(agent: Served) -> None:
         wrong = peers.User("u-SHA-1-AES-128", "SHA-1", "wrongpass1234", "AES-128", "privpass1234")
         indication, _, _ = await pysnmp_get(engine, agent.port, pysnmp_user(wrong))
         assert "wrong" in str(indication).lower()
-        target = await hlapi.UdpTransportTarget.create(("127.0.0.1", agent.port), timeout=5, retries=1)
+        target = await hlapi.UdpTransportTarget.create(("127.0.0.1", agent.port), timeout=30, retries=1)
         walk = hlapi.bulk_walk_cmd(
             engine, hlapi.CommunityData("public"), target, hlapi.ContextData(), 0, 25,
             hlapi.ObjectType(hlapi.ObjectIdentity("1.3.6.1.2.1.2")), lookupMib=False, lexicographicMode=False,
