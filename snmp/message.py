@@ -228,23 +228,28 @@ def peek_id(data: bytes) -> int:
     Raises DecodeError when the bytes do not even get that far.
     """
     try:
-        if data[1] == 0x82 and data[6] == V2C:  # long and of v2c, as most answers are
-            pos = 9 + data[8]
-            if data[pos + 1] == 0x82 and data[pos + 4 : pos + 6] == b"\x02\x04" and data[8] < 0x80:
-                return int.from_bytes(data[pos + 6 : pos + 10], "big", signed=True)
-        pos = 2 if data[1] < 0x80 else 2 + (data[1] & 0x7F)
-        if data[pos + 2] == V3:
-            pos += 4  # version, and the header's SEQUENCE tag
-            pos += 1 if data[pos] < 0x80 else 1 + (data[pos] & 0x7F)
-        else:
-            pos += 4
-            size = data[pos]
-            if size >= 0x80:
-                size = int.from_bytes(data[pos + 1 : pos + 1 + (size & 0x7F)], "big") + (size & 0x7F)
-            pos += size + 2
-            pos += 1 if data[pos] < 0x80 else 1 + (data[pos] & 0x7F)
-        if data[pos] != ber.INTEGER:
-            raise DecodeError(f"no request id at byte {pos}")
-        return int.from_bytes(data[pos + 2 : pos + 2 + data[pos + 1]], "big", signed=True)
+        if data[1] == 0x82 and data[8] < 0x80:  # long, as most answers are: it stands where it nearly always does
+            at = 9 if data[6] == V3 else 13 + data[8]
+            if data[at : at + 2] == b"\x02\x04" and (data[6] == V3 or data[at - 3] == 0x82):
+                return int.from_bytes(data[at + 2 : at + 6], "big", signed=True)
+        _, pos = _span(data, _span(data, 0)[0])
+        version = data[pos - 1]
+        inside, pos = _span(data, pos)
+        if version != V3:  # that was the community, and the PDU comes behind it
+            inside, _ = _span(data, pos)
+        start, stop = _span(data, inside)
+        if data[inside] != ber.INTEGER:
+            raise DecodeError(f"no request id at byte {inside}")
+        return int.from_bytes(data[start:stop], "big", signed=True)
     except IndexError:
         raise DecodeError(f"cut off after {len(data)} bytes, before the request id") from None
+
+
+def _span(data: bytes, pos: int) -> tuple[int, int]:
+    """Where the content of the element at `pos` begins, and where it would end if the message is whole."""
+    size = data[pos + 1]
+    pos += 2
+    if size >= 0x80:
+        size &= 0x7F
+        return pos + size, pos + size + int.from_bytes(data[pos : pos + size], "big")
+    return pos, pos + size

@@ -77,6 +77,7 @@ class Clear:
 
     def __init__(self, name: bytes, version: int) -> None:
         self.overhead = 20 + len(name)
+        self._name, self._version = name, version
         self._lead = ber.encode_integer(version) + ber.tlv(ber.OCTET_STRING, name)
         self._heads: dict[tuple[int, int], bytes] = {}
         self._usual: dict[int, tuple[bytes, int, bytes, int]] = {}
@@ -98,10 +99,12 @@ class Clear:
             before, at, after, start = usual
             if data.startswith(before) and data.startswith(request_id.to_bytes(4, "big") + after, at):
                 return Pdu(message.RESPONSE, request_id, 0, 0, data[start:])
-        _, start, end = ber.header(data, 0, len(data))
-        if not data.startswith(self._lead, start):
-            return None  # another community or version than was asked
-        pos = start + len(self._lead)
+        version, pos, end = message.decode_version(data)
+        if version != self._version:
+            return None
+        name, pos = ber.decode_octets(data, pos, end)
+        if name != self._name:
+            return None
         pdu = message.decode_pdu(data, pos, end)
         if not isinstance(pdu, Pdu) or pdu.type != message.RESPONSE or pdu.request_id != request_id:
             return None

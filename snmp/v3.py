@@ -97,7 +97,7 @@ def _decode_usual(data: bytes) -> Message | None:
     of the time; None for all others, and for what is wrong."""
     try:
         size, pos = data[1], 2
-        if size > 0x80:
+        if size >= 0x80:
             pos += size & 0x7F
             size = int.from_bytes(data[2:pos], "big")
         end = pos + size
@@ -114,7 +114,7 @@ def _decode_usual(data: bytes) -> Message | None:
         priv = mac + 2 + data[mac + 1]
         payload = priv + 2 + data[priv + 1]
         if not (
-            data[0] == 0x30
+            data[0] == 0x30 and pos <= 6
             and data.startswith(b"\x02\x01\x03\x30", pos)
             and data[pos + 4] == parameters - msg_id
             and data[msg_id] == data[max_size] == data[boots] == data[time] == ber.INTEGER

@@ -63,6 +63,24 @@ def test_a_community_message_reads_back(
     assert message.peek_id(data) == request_id
 
 
+@given(st.sampled_from([message.V1, message.V2C]), st.binary(max_size=140), int32, bindings, st.tuples(*5 * [st.integers(1, 4)]))
+def test_the_id_is_found_whatever_form_lengths_have(
+    version: int, community: bytes, request_id: int, listed: list[VarBind], forms: tuple[int, ...]
+) -> None:
+    """Agents may write lengths in more octets than they take: the id found at a glance is the one that decoding finds."""
+
+    def element(tag: int, content: bytes, form: int) -> bytes:
+        return bytes((tag, 0x80 | form)) + len(content).to_bytes(form, "big") + content if form > 1 else ber.tlv(tag, content)
+
+    rest = message.WELL + ber.tlv(ber.SEQUENCE, message.encode_varbinds(listed))
+    number = element(ber.INTEGER, request_id.to_bytes(4, "big", signed=True), forms[0])
+    pdu = element(message.RESPONSE, number + rest, forms[1])
+    inside = element(ber.INTEGER, bytes((version,)), forms[2]) + element(ber.OCTET_STRING, community, forms[3]) + pdu
+    data = element(ber.SEQUENCE, inside, forms[4])
+    found = message.decode_community(data)[2]
+    assert isinstance(found, Pdu) and message.peek_id(data) == found.request_id == request_id
+
+
 @given(names, st.binary(min_size=4, max_size=4), int32, int32, st.integers(0, 2**32 - 1), bindings)
 def test_a_v1_trap_reads_back(
     enterprise: OID, address: bytes, generic: int, specific: int, timestamp: int, listed: list[VarBind]

@@ -132,7 +132,8 @@ def test_lengths_in_the_long_form_are_read() -> None:
         body = long(ber.SEQUENCE, long(ber.OBJECT_IDENTIFIER, NAME.encode()) + long(ber.OCTET_STRING, b"x"))
         inner = long(ber.INTEGER, b"\x01\x02\x03\x04") + long(ber.INTEGER, bytes((status,))) + long(ber.INTEGER, b"\0")
         pdu = long(message.RESPONSE, inner + long(ber.SEQUENCE, body))
-        whole = long(ber.SEQUENCE, b"\x02\x01\x01\x04\x06public" + pdu)
+        whole = long(ber.SEQUENCE, long(ber.INTEGER, b"\x01") + long(ber.OCTET_STRING, b"public") + pdu)
+        assert message.peek_id(whole) == 0x01020304
         found = Clear(b"public", message.V2C).unwrap(whole, 0x01020304, 0.0)
         assert found == Pdu(message.RESPONSE, 0x01020304, status, 0, body)
         assert message.decode_varbinds(body) == [text(value=b"x")]

@@ -202,6 +202,14 @@ def test_headers_that_cannot_be_are_refused_and_named(changes: dict[str, bytes],
         v3.decode(assembled(**changes))
 
 
+@pytest.mark.parametrize("length", [b"\x80", b"\x85\0\0\0\0\x80"])
+def test_a_message_of_no_length_is_refused(length: bytes) -> None:
+    """A message of indefinite length, or whose length takes more octets than any can need, raises DecodeError."""
+    whole = assembled()
+    with pytest.raises(DecodeError, match=r"length of . bytes"):
+        v3.decode(b"\x30" + length + whole[2:] + bytes(130 - len(whole)))
+
+
 def test_small_maximum_sizes_read_as_the_least_allowed() -> None:
     """An agent that claims less than RFC 3412's 484 octets is taken to bear those."""
     assert v3.decode(assembled(size=b"\x02\x01\x00")).max_size == v3.MIN_MAX_SIZE
