@@ -227,7 +227,7 @@ class Reporter:
         self._block, self._next_stamp = None, float("inf")
         if track is None or whole is None or whole.head.reason in _ENDINGS:
             self._stand(State.OFF, None if whole is None else _ENDINGS[whole.head.reason], wall)
-            return None, None
+            return None, None if track is None or whole is None else self._before_its_end(track, whole.head)
         head = whole.head
         try:
             block, facts = understood(self.profile, track.fulls[head.base].texts(), whole.texts(), head)
@@ -237,9 +237,21 @@ class Reporter:
         self._stand(State.UP, self._remark(head, now), wall)
         self._block, self._stamps = block, stamps(head.time, head.interval)
         self._next_stamp = next(self._stamps)
-        block = self.carried(wall) or block
+        return self.carried(wall) or block, self._news(facts)
+
+    def _before_its_end(self, track: Track, head: Report) -> Facts | None:
+        """What a machine is that is off, when nothing was said of it since the collector's start."""
+        base = track.fulls.get(head.base)
+        if self._described or base is None or not base.complete:
+            return None
+        try:
+            return self._news(understood(self.profile, base.texts(), (), base.head)[1])
+        except SnmpError:
+            return None
+
+    def _news(self, facts: Facts) -> Facts | None:
         before, self._described = self._described, hash(_standing(facts))
-        return block, facts if self._described != before else None
+        return facts if self._described != before else None
 
     def _remark(self, head: Report, now: float) -> str:
         if now - self._warned <= MISSED * head.interval:

@@ -236,7 +236,7 @@ def test_a_user_that_is_revoked_is_refused_from_then_on(tmp_path: Path) -> None:
 
 
 def test_a_farewell_is_off_not_silent(tmp_path: Path) -> None:
-    """A machine that said goodbye is off, and its values vanish."""
+    """A machine that said goodbye is off, and its values vanish; what it is stays known, also after a restart."""
 
     async def run() -> None:
         async with running(tmp_path) as (receive, pages):
@@ -245,6 +245,10 @@ def test_a_farewell_is_off_not_silent(tmp_path: Path) -> None:
             await agent.send(agent.report(rows(1), SHUTDOWN, interval=0))
             await pages.until(lambda: pages.status["pc-1"].state is State.OFF)
             assert pages.blocks["pc-1"][-1] is None and "shut down" in pages.status["pc-1"].message
+        async with running(tmp_path) as (receive, pages):
+            await pages.until(lambda: "pc-1" in pages.facts)
+            assert pages.status["pc-1"].state is State.OFF and pages.facts["pc-1"].kind == "workstation"
+            assert pages.blocks["pc-1"] == [None]
 
     asyncio.run(run())
 
