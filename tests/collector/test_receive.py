@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from peers import User as Peer
 from peers import net_snmp
-from reporting import SECRETS, Agent, Pages, machine_rows, receive, refused, user
+from reporting import DEVICE, PROFILES, SECRETS, Agent, Pages, machine_rows, receive, refused, user
 
 from agent.report import SHUTDOWN
 from collector.errors import ReceiveError
@@ -79,6 +79,37 @@ def test_a_report_becomes_a_page(tmp_path: Path) -> None:
             await pages.until(lambda: octets(pages) == [10**12, 10**12 + 5])
             last = pages.blocks["pc-1"][-1]
             assert last is not None and len(last.values) > 20
+
+    asyncio.run(run())
+
+
+def test_reports_wait_until_the_agents_are_known(tmp_path: Path) -> None:
+    """Until it has read who may report, as from a database that is down at its start, it refuses nobody; then all are taken."""
+
+    async def run() -> None:
+        pages = Pages()
+        receive = Receive(("127.0.0.1", 0), tmp_path, PROFILES, [pages])
+        agent = Agent(receive.address)
+        sending = asyncio.ensure_future(agent.send(agent.start(rows(10**12))))
+        await until(lambda: len(agent.sent) == 2)  # asked again after a second of silence
+        receive.arrange({"pc-1": (DEVICE, [user()])})
+        await sending
+        await pages.until(lambda: octets(pages) == [10**12])
+        assert receive.numbers()["haidang_collector_reports_total"]["unauthenticated"] == 0  # type: ignore[index]
+        await receive.stop()
+
+    asyncio.run(run())
+
+
+def test_it_ends_though_it_never_knew_its_agents(tmp_path: Path) -> None:
+    """Stopped before it was told who may report, it lets go of its port."""
+
+    async def run() -> None:
+        receive = Receive(("127.0.0.1", 0), tmp_path, PROFILES, [])
+        address = receive.address
+        await receive.stop()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+            again.bind(address)
 
     asyncio.run(run())
 
