@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"
     AUTH = "auth"
     MALFORMED = "malformed"
+    CLOSED = "closed"
     UNREACHABLE = "unreachable"
 
 

@@ -116,10 +116,10 @@ DEVICES = (
         "15m", "warning",
         ("Thiết bị {{ $labels.device }} từ chối truy cập",
          "Community hoặc tài khoản SNMPv3 của {{ $labels.name }} tại {{ $labels.unit }} không còn đúng, "
-         "hoặc thiết bị không cho phép địa chỉ của máy thu thập."),
+         "thiết bị không cho phép địa chỉ của máy thu thập, hoặc dịch vụ SNMP của nó không chạy."),
         ("Device {{ $labels.device }} refuses access",
          "The community or SNMPv3 user of {{ $labels.name }} in {{ $labels.unit }} is no longer right, "
-         "or the device does not allow the collector's address."),
+         "the device does not allow the collector's address, or its SNMP agent does not run."),
         (('haidang_device_state{device="sw1",unit="xa-1",state="refused"}', "1x12"), _INFO),
         _NAMED_LABELS,
     ),

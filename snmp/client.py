@@ -19,7 +19,7 @@ from math import inf
 from time import monotonic
 
 from . import message, sockets
-from .errors import DecodeError, SnmpError, Timeout, Unreachable
+from .errors import DecodeError, PortClosed, SnmpError, Timeout, Unreachable
 from .message import Pdu
 from .target import Credential, Done, Line, Pending, Request, Target
 
@@ -331,7 +331,7 @@ class Client:
     def _take_errors(self, sock: socket.socket) -> bool:
         """Fail the requests that ICMP errors answer; were there any?"""
         any_error = False
-        for number, data, destination in sockets.queued_errors(sock):
+        for number, data, destination, own in sockets.queued_errors(sock):
             any_error = True
             try:
                 pending = self._pending.get(message.peek_id(data))
@@ -339,7 +339,7 @@ class Client:
                 pending = next((p for p in self._pending.values() if p.tries and p.target.sockaddr[:2] == destination), None)
             if pending is not None and number and pending.target.sockaddr[:2] == destination:
                 self.counters.refused += 1
-                self._soon(pending, _unreachable(pending.target, OSError(number, os.strerror(number))))
+                self._soon(pending, _unreachable(pending.target, OSError(number, os.strerror(number)), own))
         return any_error
 
     # -- health and end
@@ -376,5 +376,8 @@ def _same(source: tuple[str, int], target: Target) -> bool:
     return target.family == socket.AF_INET6 and (source[0].partition("%")[0], source[1]) == target.sockaddr[:2]
 
 
-def _unreachable(target: Target, e: OSError) -> Unreachable:
-    return Unreachable(f"{target.address} port {target.sockaddr[1]}: {e.strerror or e}")
+def _unreachable(target: Target, e: OSError, own: bool = False) -> Unreachable:
+    said = f"{target.address} port {target.sockaddr[1]}: {e.strerror or e}"
+    if own and e.errno == errno.ECONNREFUSED:
+        return PortClosed(f"{said}: the machine is there, but nothing listens at this port")
+    return Unreachable(said)

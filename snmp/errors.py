@@ -21,6 +21,10 @@ class Unreachable(SnmpError):
     """The operating system refused to deliver: closed port (ICMP), no route, no such network."""
 
 
+class PortClosed(Unreachable):
+    """The machine itself says (ICMP port unreachable, RFC 792 and RFC 4443) that nothing listens at this port."""
+
+
 class StatusError(SnmpError):
     """The agent answered with an error-status other than noError (RFC 3416 section 3).
 

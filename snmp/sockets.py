@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 RECEIVE_BUFFER = 8 << 20
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
@@ -68,15 +69,36 @@ def from_asked(ancillary: Iterable[tuple[int, int, bytes]]) -> Ancillary:
     return ours
 
 
-def queued_errors(sock: socket.socket) -> Iterator[tuple[int, bytes, tuple[str, int]]]:
-    """ICMP errors that came in: (errno, as much of the datagram that caused it as came back, where that was sent)."""
+class QueuedError(NamedTuple):
+    """An ICMP error that came in: `data` is as much of the datagram that caused it as came back, `destination` where that was
+    sent; `own`: sent by the destination itself, not by a router on the way or by this machine."""
+
+    errno: int
+    data: bytes
+    destination: tuple[str, int]
+    own: bool
+
+
+def queued_errors(sock: socket.socket) -> Iterator[QueuedError]:
+    """The ICMP errors that came in."""
     while sys.platform == "linux":
         try:
             data, ancillary, _, destination = sock.recvmsg(65535, 512, _MSG_ERRQUEUE)
         except OSError:
             return
-        number = next((int.from_bytes(a[2][:4], sys.byteorder) for a in ancillary if a[1] in (_IP_RECVERR, _IPV6_RECVERR)), 0)
-        yield number, data, (destination or ("", 0))[:2]
+        told = next((a[2] for a in ancillary if a[1] in (_IP_RECVERR, _IPV6_RECVERR)), b"")
+        host, port = (destination or ("", 0))[:2]
+        yield QueuedError(int.from_bytes(told[:4], sys.byteorder), data, (host, port), host != "" and host == _offender(told))
+
+
+def _offender(told: bytes) -> str:
+    """Who sent an ICMP error: behind linux/errqueue.h's sock_extended_err stands a sockaddr_in or sockaddr_in6; else nobody."""
+    family = int.from_bytes(told[16:18], sys.byteorder)
+    if family == socket.AF_INET and len(told) >= 24:
+        return socket.inet_ntop(family, told[20:24])
+    if family == socket.AF_INET6 and len(told) >= 40:
+        return socket.inet_ntop(family, told[24:40])
+    return ""
 
 
 def dropped(sockets: Iterable[socket.socket]) -> int:

@@ -186,7 +186,7 @@ def test_reading_again_stopping_and_starting(estate: Estate) -> None:
     peers.wait_until(lambda: needed in estate.log(), "what is taken at the start only is named")
     estate.settings.write_text(before + new)
     estate.collector.send_signal(signal.SIGHUP)
-    peers.wait_until(lambda: estate.states().get("closed") == "silent", "the new device is asked")
+    peers.wait_until(lambda: estate.states().get("closed") == "refused", "the new device is asked")
     peers.wait_until(lambda: estate.health()["up"] == 31, "the others are as they were")
     estate.collector.terminate()
     assert estate.collector.wait(peers.DEADLINE) == 0

@@ -12,6 +12,7 @@ _STATES = {
     Outcome.TIMEOUT: State.SILENT,
     Outcome.UNREACHABLE: State.SILENT,
     Outcome.AUTH: State.REFUSED,
+    Outcome.CLOSED: State.REFUSED,
     Outcome.MALFORMED: State.GARBLED,
 }
 

@@ -42,6 +42,8 @@ def outcome(error: errors.SnmpError) -> Outcome:
     """What an error of the SNMP room says of the device."""
     if isinstance(error, errors.SecurityError):
         return Outcome.AUTH
+    if isinstance(error, errors.PortClosed):
+        return Outcome.CLOSED
     if isinstance(error, errors.Unreachable):
         return Outcome.UNREACHABLE
     if isinstance(error, errors.Timeout):

@@ -102,7 +102,7 @@ class Case:
         """Take what came of a step; PARTIAL is an answer, too."""
         self.engine = engine or self.engine
         self.vain = self.vain + 1 if outcome is Outcome.TIMEOUT and not (self.engine or self.note or self._refused) else 0
-        if outcome is Outcome.UNREACHABLE:
+        if outcome in (Outcome.CLOSED, Outcome.UNREACHABLE):
             self.end = End.CLOSED
             self.note = said
         elif isinstance(step, Opener):

@@ -30,6 +30,7 @@ PUBLIC = Community(b"public")
     [
         (errors.Timeout("x"), Outcome.TIMEOUT),
         (errors.Unreachable("x"), Outcome.UNREACHABLE),
+        (errors.PortClosed("x"), Outcome.CLOSED),
         (errors.WrongDigest("x"), Outcome.AUTH),
         (errors.UnknownUser("x"), Outcome.AUTH),
         (errors.DecryptionError("x"), Outcome.AUTH),
@@ -96,7 +97,7 @@ def test_nobody_there_costs_one_packet_more() -> None:
     assert device.requests() == 3 + 1
 
 
-def test_a_closed_port_is_unreachable() -> None:
+def test_a_closed_port_is_told_at_once() -> None:
     """Nothing more is asked of a port that is closed."""
 
     async def whole() -> None:
@@ -105,7 +106,8 @@ def test_a_closed_port_is_unreachable() -> None:
             port = device.port
         target = Target("127.0.0.1", port, PUBLIC)
         _, how, said = await attempt(session.get(client, target, [NAME]), (client, target))
-        assert (how, said) == (Outcome.UNREACHABLE, f"127.0.0.1 port {port}: Connection refused")
+        assert how is Outcome.CLOSED
+        assert said.startswith(f"127.0.0.1 port {port}: Connection refused")
         assert await why_silent(client, target) is None
         client.close()
 

@@ -9,7 +9,7 @@ from snmp.security import Community
 from snmp.usm import User
 
 OPENERS = [Opener(f"c{n}", n, Community(b"x") if n % 3 else User(b"u")) for n in range(1, 9)]
-OUTCOMES = [outcome for outcome in Outcome if outcome not in (Outcome.OK, Outcome.PARTIAL, Outcome.UNREACHABLE)]
+OUTCOMES = [outcome for outcome in Outcome if outcome not in (Outcome.OK, Outcome.PARTIAL, Outcome.CLOSED, Outcome.UNREACHABLE)]
 
 
 def shown(case: Case, outcomes: list[Outcome], engine: bytes) -> list[Opener]:

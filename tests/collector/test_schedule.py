@@ -417,7 +417,7 @@ def test_a_device_alone_is_silent_not_unreachable() -> None:
 
     async def work() -> None:
         cycle, desk, notes = unit(names(1))
-        desk.answers = {"d00": Result(Outcome.UNREACHABLE, "Connection refused")}
+        desk.answers = {"d00": Result(Outcome.UNREACHABLE, "No route to host")}
         cycle.start(0)
         await asyncio.sleep(INTERVAL * 3)
         assert notes.states == {"d00": [State.SILENT]}
@@ -426,7 +426,22 @@ def test_a_device_alone_is_silent_not_unreachable() -> None:
     run(work)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.PARTIAL, Outcome.AUTH, Outcome.MALFORMED])
+def test_an_office_whose_machines_refuse_is_no_dead_line() -> None:
+    """Each refusal came over the line: the machines are there, none is UNREACHABLE, and all are asked every time."""
+
+    async def work() -> None:
+        cycle, desk, notes = unit(names(2))
+        desk.answers = dict.fromkeys(("d00", "d01"), Result(Outcome.CLOSED, "Connection refused"))
+        cycle.start(0)
+        await asyncio.sleep(INTERVAL * 5)
+        assert notes.states == {"d00": [State.REFUSED], "d01": [State.REFUSED]}
+        assert len(desk.asked("d00")) >= 4
+        cycle.stop()
+
+    run(work)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PARTIAL, Outcome.AUTH, Outcome.CLOSED, Outcome.MALFORMED])
 def test_what_is_not_silent_is_asked_every_time(outcome: Outcome) -> None:
     """A device that refuses, garbles or answers in part is there: no turn is left out, and its failures are counted."""
 

@@ -279,7 +279,7 @@ def test_each_trouble_has_its_state_and_words_and_delays_nobody(office: Any) -> 
                 assert all(gap == pytest.approx(60, abs=0.2) for gap in gaps)
             for id, state, says in (
                 ("dead", State.SILENT, f"no answer from 127.0.0.1 port {own.peers['dead'].port}"),
-                ("closed", State.SILENT, "Connection refused"),
+                ("closed", State.REFUSED, "Connection refused: the machine is there"),
                 ("garbage", State.GARBLED, "answers with what is no SNMP message"),
                 ("wrong-community", State.REFUSED, "does not answer this community"),
                 ("wrong-password", State.REFUSED, "refuses the authentication of user 'sealed'"),

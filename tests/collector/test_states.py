@@ -11,7 +11,7 @@ from collector.model import Outcome, State, Status
 
 
 def test_every_outcome_is_a_state() -> None:
-    """Each outcome has its state; only silence and an unreachable place are quiet."""
+    """Each outcome has its state; only silence and an unreachable place are quiet: a closed port is the machine's own word."""
     states = {outcome: judge(outcome) for outcome in Outcome}
     assert states[Outcome.OK] is State.UP
     assert states[Outcome.AUTH] is State.REFUSED

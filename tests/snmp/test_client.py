@@ -18,7 +18,7 @@ from virtual import clock, run
 
 from snmp import message, v3
 from snmp.client import Client, Line, Pending, Request, Target
-from snmp.errors import DecodeError, SnmpError, Timeout, Unreachable, WrongDigest
+from snmp.errors import DecodeError, PortClosed, SnmpError, Timeout, Unreachable, WrongDigest
 from snmp.message import Pdu
 from snmp.security import Community
 from snmp.session import ask
@@ -239,17 +239,18 @@ def test_a_silent_device_times_out() -> None:
     assert (client.counters.retries, client.counters.timeouts) == (2, 1)
 
 
-def test_a_closed_port_is_unreachable_at_once() -> None:
-    """The system's ICMP error ends the request without waiting, and names the port."""
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_closed_port_is_told_at_once(address: str) -> None:
+    """The machine's own ICMP error ends the request without waiting, and names the port."""
 
     async def work() -> None:
         client = Client()
         async with listening(silent) as device:
             port = device.port
         began = clock().time()
-        found = await outcome(client, Target("127.0.0.1", port, PUBLIC))
-        assert isinstance(found, Unreachable)
-        assert str(found) == f"127.0.0.1 port {port}: Connection refused"
+        found = await outcome(client, Target(address, port, PUBLIC))
+        assert isinstance(found, PortClosed)
+        assert str(found).startswith(f"{address} port {port}: Connection refused: the machine is there")
         assert clock().time() - began < 0.1
         client.close()
 
@@ -267,7 +268,7 @@ def test_a_closed_port_harms_nobody_else() -> None:
             targets = [Target("127.0.0.1", closed, PUBLIC) if i % 2 else to(device) for i in range(100)]
             found = await asyncio.gather(*(outcome(client, target) for target in targets))
         assert all(one == b"lighthouse" for one in found[::2])
-        assert all(isinstance(one, Unreachable) for one in found[1::2])
+        assert all(isinstance(one, PortClosed) for one in found[1::2])
         client.close()
 
     run(work)

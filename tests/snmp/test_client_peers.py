@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 import peers
 import pytest
+from networks import OFFICE, OUTER, inside, office_behind_nat
 
 from snmp import ber, message
 from snmp.client import Client, Credential, Target
 from snmp.errors import (
+    PortClosed,
     SnmpError,
     StatusError,
     Timeout,
@@ -206,11 +208,35 @@ def test_what_snmpd_refuses(agent: peers.Snmpd, user: peers.User, error: type[Sn
 
 
 def test_what_snmpd_does_not_answer(agent: peers.Snmpd) -> None:
-    """To a wrong community, and to what it cannot decrypt, net-snmp is silent; a port that is closed is unreachable."""
+    """To a wrong community, and to what it cannot decrypt, net-snmp is silent; a closed port is told as such."""
     undecryptable = ours(peers.User(GOOD.name, "SHA-1", "authpass1234", "AES-128", "wrongpass1234"))
     for credential in (Community(b"private"), undecryptable):
         assert isinstance(name_of(agent.port, credential, retries=0, timeout=0.3), Timeout)
-    assert isinstance(name_of(peers.free_port("udp"), Community(b"public")), Unreachable)
+    assert isinstance(name_of(peers.free_port("udp"), Community(b"public")), PortClosed)
+
+
+def test_a_machine_that_refuses_is_told_from_a_router_that_does() -> None:
+    """Port unreachable from the machine asked proves that it is there; the same from a router on the way proves nothing."""
+
+    async def asked() -> SnmpError | None:
+        client = Client()
+        try:
+            await get(client, Target(OFFICE, 161, Community(b"public"), timeout=60.0), [NAME])
+        except SnmpError as error:
+            return error
+        finally:
+            client.close()
+        return None
+
+    with office_behind_nat() as networks:
+        networks.run(networks.centre, "ip", "route", "add", OFFICE, "via", OUTER)
+        with inside(networks.centre):
+            assert type(asyncio.run(asked())) is PortClosed
+        networks.run(networks.router, peers.require("nft"), "add table ip gate; add chain ip gate forward "
+                     "{ type filter hook forward priority filter; }; "
+                     "add rule ip gate forward udp dport 161 reject with icmp type port-unreachable")  # fmt: skip
+        with inside(networks.centre):
+            assert type(asyncio.run(asked())) is Unreachable
 
 
 def test_a_reboot_of_snmpd(tmp_path: Path) -> None:
