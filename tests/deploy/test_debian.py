@@ -40,7 +40,7 @@ class Machine:
         layer.mkdir()
         self.root = layer / "root"
         script = (
-            f"mount -t tmpfs none {layer} && cd {layer} && mkdir up work root && "
+            f"umask 022 && mount -t tmpfs none {layer} && cd {layer} && mkdir up work root && "
             "mount -t overlay -o lowerdir=/,upperdir=up,workdir=work none root && "
             "mount -t proc none root/proc && mount --rbind /dev root/dev && echo ready && exec cat"
         )
