@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from snmp.message import decode_varbinds
 
 from . import release, snmprec
 from .columns import aligned
+from .moment import minute
 from .sentence import counted
 
 MOST = 10_000
@@ -106,7 +106,7 @@ def invite(agents: Agents, found: Settings, args: argparse.Namespace) -> Iterato
     now = time.time()
     code, made = agents.invite(args.unit, args.count, now + seconds, getpass.getuser(), now)
     unit = found.units[args.unit]
-    yield f"invitation {made.id}: {counted(made.count, 'machine')} of {unit.name} ({unit.id}) until {_when(made.expires)}"
+    yield f"invitation {made.id}: {counted(made.count, 'machine')} of {unit.name} ({unit.id}) until {minute(made.expires)}"
     yield f"on {'the machine' if made.count == 1 else 'each machine'}, as administrator:"
     yield f"  haidang-agent enrol {where.format(code)}"
 
@@ -144,7 +144,7 @@ def invitations(agents: Agents, found: Settings, args: argparse.Namespace) -> It
         yield "no invitation is open"
         return
     rows = [
-        (str(one.id), one.unit, f"{one.used} of {one.count}", _when(one.expires), one.who, _standing(one, now)) for one in every
+        (str(one.id), one.unit, f"{one.used} of {one.count}", minute(one.expires), one.who, _standing(one, now)) for one in every
     ]
     yield from aligned([("ID", "UNIT", "USED", "EXPIRES", "BY", "STATE"), *rows])
 
@@ -165,7 +165,7 @@ def show(agents: Agents, found: Settings, args: argparse.Namespace) -> Iterator[
         yield "no agent is enrolled" + (f" in {args.unit}" if args.unit else "") + "; `haidang agent invite` makes a code"
         return
     rows = [
-        (one.key, one.unit, one.host, one.version, _when(one.enrolled), _when(one.seen), one.address, _state(one), one.note)
+        (one.key, one.unit, one.host, one.version, minute(one.enrolled), minute(one.seen), one.address, _state(one), one.note)
         for one in every
     ]
     yield from aligned([COLUMNS, *rows])
@@ -180,7 +180,7 @@ def notices(agents: Agents, found: Settings, args: argparse.Namespace) -> Iterat
     if not some:
         yield "no notification of another kind is kept"
         return
-    rows = [(_when(one.received), one.device, one.address, str(one.trap), _objects(one.body)) for one in some]
+    rows = [(minute(one.received), one.device, one.address, str(one.trap), _objects(one.body)) for one in some]
     yield from aligned([("WHEN", "DEVICE", "FROM", "NOTIFICATION", "OBJECTS"), *rows])
 
 
@@ -220,7 +220,7 @@ def _chosen(agents: Agents, args: argparse.Namespace) -> list[Agent]:
 
 def _state(agent: Agent) -> str:
     if agent.revoked is not None:
-        return f"revoked {_when(agent.revoked)} by {agent.who}"
+        return f"revoked {minute(agent.revoked)} by {agent.who}"
     return "enrolled" if agent.generation == agent.taken else "new keys wait"
 
 
@@ -230,7 +230,3 @@ def _standing(one: Invitation, now: float) -> str:
     if one.used >= one.count:
         return "used up"
     return "open" if one.open(now) else "expired"
-
-
-def _when(moment: float) -> str:
-    return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M")

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,16 @@ from config.errors import ConfigError
 from config.tables import suggest
 from exporters.device import make
 
+from . import changes
 from .columns import aligned
+from .moment import minute
 
 NAME = "a device's id in the settings, or a machine's number"
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command."""
-    help = "list the inventory; which machine a device is and why; merge, split, undo"
+    help = "list the inventory; what changed; which machine a device is and why; merge, split, undo"
     parser = subparsers.add_parser("device", help=help, description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -46,6 +47,7 @@ def add_parser(subparsers: Any) -> None:
     command.add_argument("--unit", metavar="U", help="only of this unit")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(func=run_list)
+    changes.add_parsers(commands)
     add("why", why, "what is known of a machine's identity, and the points that decided").add_argument(
         "name", metavar="ID", help=NAME
     )
@@ -118,13 +120,13 @@ def _row(key: str, facts: Mapping[str, str], record: Record) -> Sequence[str]:
     unit, address, kind, serial = (facts.get(path, "") for path in ("unit", "address", "kind", "serial"))
     what = make(Facts(vendor=facts.get("vendor", ""), model=facts.get("model", "")))
     system = " ".join(filter(None, (facts.get("os.name"), facts.get("os.version"))))
-    return key, unit, address, record.state, kind, what, serial, system, _when(record.last_seen) if record.last_seen else "never"
+    return key, unit, address, record.state, kind, what, serial, system, minute(record.last_seen) if record.last_seen else "never"
 
 
 def why(machines: Machines, args: argparse.Namespace) -> Iterator[str]:
     """What is known of one machine."""
     found = machines.describe(machines.find(args.name))
-    yield f"machine {found.id}, known since {_when(found.created)}"
+    yield f"machine {found.id}, known since {minute(found.created)}"
     for sighting in found.sightings:
         yield from _sighting(sighting)
     yield from _evidence(found)
@@ -165,8 +167,8 @@ def undo(machines: Machines, args: argparse.Namespace) -> Iterator[str]:
 
 
 def _sighting(sighting: Sighting) -> Iterator[str]:
-    until = "" if sighting.ended is None else f", until {_when(sighting.ended)}"
-    yield f"  device {sighting.device} at {sighting.address}, unit {sighting.unit}, since {_when(sighting.first_seen)}{until}"
+    until = "" if sighting.ended is None else f", until {minute(sighting.ended)}"
+    yield f"  device {sighting.device} at {sighting.address}, unit {sighting.unit}, since {minute(sighting.first_seen)}{until}"
     yield from _why(sighting.why, "    ")
 
 
@@ -192,13 +194,13 @@ def _evidence(machine: Machine) -> Iterator[str]:
         yield "  evidence"
     for (kind, value), said in held.items():
         now = any(one.ended is None for one in said)
-        first = _when(min(one.first_seen for one in said))
-        until = "" if now else f" until {_when(max(one.ended or 0.0 for one in said))}"
+        first = minute(min(one.first_seen for one in said))
+        until = "" if now else f" until {minute(max(one.ended or 0.0 for one in said))}"
         yield f"    {kind:8} {value}, since {first}{until}, by {', '.join(dict.fromkeys(one.device for one in said))}"
 
 
 def _doubt(doubt: Doubt) -> Iterator[str]:
-    yield f"  question of {_when(doubt.asked)}: are machines {doubt.machine} and {doubt.other} one?"
+    yield f"  question of {minute(doubt.asked)}: are machines {doubt.machine} and {doubt.other} one?"
     yield from _why(doubt.why, "    ")
     pair = f"{doubt.other} {doubt.machine}"
     yield f"    answer with `haidang device merge {pair}` or `haidang device apart {pair}`"
@@ -210,9 +212,5 @@ def _act(act: Act) -> str:
         "split": f"machine {act.other} split from {act.one}",
         "apart": f"machines {act.one} and {act.other} set apart",
     }
-    undone = "" if act.undone is None else f", undone {_when(act.undone)}"
-    return f"act {act.id}: {words[act.what]} by {act.who}, {_when(act.made)}{undone}"
-
-
-def _when(time: float) -> str:
-    return datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M")
+    undone = "" if act.undone is None else f", undone {minute(act.undone)}"
+    return f"act {act.id}: {words[act.what]} by {act.who}, {minute(act.made)}{undone}"

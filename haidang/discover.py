@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +25,7 @@ from config.settings import Settings
 from .check import load_profiles
 from .columns import aligned
 from .looking import Looking, count_addresses, dry_run, plain, what_is
+from .moment import minute
 from .sentence import counted
 
 WAITING = (State.NEW, State.LOCKED)
@@ -216,7 +216,7 @@ def _ids(words: Sequence[str]) -> list[int]:
 
 
 def _row(one: Candidate) -> tuple[str, ...]:
-    seen = datetime.fromtimestamp(one.last_seen).astimezone().strftime("%Y-%m-%d %H:%M")
+    seen = minute(one.last_seen)
     address = one.address if one.port == 161 else f"{one.address} port {one.port}"
     remark = f"device {one.key}" if one.key else one.note or one.how
     words = (str(one.id), one.state, one.unit, address, what_is(one), one.name, one.credential or "none", seen, remark)

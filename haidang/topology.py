@@ -32,6 +32,7 @@ from config.settings import Settings
 from config.tables import suggest
 
 from .check import load_profiles
+from .moment import exact, minute
 from .sentence import counted
 from .terminal import ERASE
 
@@ -151,9 +152,10 @@ def as_json(drawn: Picture, found: Settings) -> dict[str, Any]:
     return {
         "id": drawn.unit,
         "name": found.units[drawn.unit].name,
-        "surveyed": _iso(drawn.surveyed),
+        "surveyed": _exact(drawn.surveyed),
         "links": [
-            {**asdict(kept.link), "first_seen": _iso(kept.first_seen), "last_seen": _iso(kept.last_seen)} for kept in drawn.links
+            {**asdict(kept.link), "first_seen": _exact(kept.first_seen), "last_seen": _exact(kept.last_seen)}
+            for kept in drawn.links
         ],
         "parents": dict(drawn.parents),
         "shared": {mac: list(ids) for mac, ids in drawn.shared.items()},
@@ -161,8 +163,8 @@ def as_json(drawn: Picture, found: Settings) -> dict[str, Any]:
     }
 
 
-def _iso(when: float | None) -> str | None:
-    return None if when is None else datetime.fromtimestamp(when).astimezone().isoformat(timespec="seconds")
+def _exact(when: float | None) -> str | None:
+    return None if when is None else exact(when)
 
 
 # -- for people
@@ -173,7 +175,7 @@ def page(
 ) -> Iterator[str]:
     """One unit as a tree, what could not be placed, and what is wrong."""
     unit = found.units[drawn.unit]
-    when = "never surveyed" if drawn.surveyed is None else f"surveyed {_when(drawn.surveyed)}"
+    when = "never surveyed" if drawn.surveyed is None else f"surveyed {minute(drawn.surveyed)}"
     yield f"{unit.name} ({unit.id}), {counted(len(members), 'device')}, {when}"
     tree = _Tree(drawn, names, states)
     yield from tree.lines({one.id for one in members})
@@ -265,7 +267,7 @@ class _Tree:
         link = kept.link
         who = self.title(link.remote) if link.remote else f"stranger {link.name}"
         vlan = f"  VLAN {link.vlan}" if link.vlan is not None else ""
-        unseen = f"  not seen since {_when(kept.last_seen)}" if self.surveyed - kept.last_seen > UNSEEN else ""
+        unseen = f"  not seen since {minute(kept.last_seen)}" if self.surveyed - kept.last_seen > UNSEEN else ""
         how = "  by ARP" if link.how == "arp" else ""
         return f"{link.remote_port} {who}".strip() + vlan + how + unseen
 
@@ -280,7 +282,3 @@ def _natural(text: str) -> tuple[tuple[int, str], ...]:
     """Sort key by which port 2 stands before port 10."""
     parts: Iterable[str] = "".join(c if c.isdecimal() else f" {c} " for c in text).split()
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
-
-
-def _when(when: float) -> str:
-    return datetime.fromtimestamp(when).astimezone().strftime("%d/%m/%Y %H:%M")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, or_, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import InventoryError
@@ -184,18 +184,22 @@ class Inventory:
         """All values a path of a device has had, oldest first."""
         return sorted(self._facts(key, FACT.c.path == path), key=lambda fact: fact.ended or float("inf"))
 
-    def changes(self, since: float, until: float | None = None) -> list[Change]:
-        """What became different in a span of time, in its order. A new device is one change, whatever it is made of."""
+    def changes(self, since: float, until: float | None = None, key: str | None = None) -> list[Change]:
+        """What became different in a span of time, in its order; of one device where `key` names it.
+
+        A new device is one change, whatever it is made of.
+        """
         old = FACT.alias("old")
         end = float("inf") if until is None else until
+        meant = true() if key is None else DEVICE.c.key == key
         same = and_(old.c.device_id == FACT.c.device_id, old.c.path == FACT.c.path, old.c.ended == FACT.c.first_seen)
         begun = (
             select(DEVICE.c.key, FACT.c.path, old.c.value, FACT.c.value, FACT.c.first_seen, DEVICE.c.first_described)
             .join_from(FACT, DEVICE)
             .outerjoin(old, same)
-            .where(FACT.c.first_seen >= since, FACT.c.first_seen < end)
+            .where(FACT.c.first_seen >= since, FACT.c.first_seen < end, meant)
         )
-        added = select(DEVICE.c.key, DEVICE.c.added).where(DEVICE.c.added >= since, DEVICE.c.added < end)
+        added = select(DEVICE.c.key, DEVICE.c.added).where(DEVICE.c.added >= since, DEVICE.c.added < end, meant)
         new = FACT.alias("new")
         succeeded = select(new.c.path).where(
             new.c.device_id == FACT.c.device_id, new.c.path == FACT.c.path, new.c.first_seen == FACT.c.ended
@@ -203,7 +207,7 @@ class Inventory:
         gone = (
             select(DEVICE.c.key, FACT.c.path, FACT.c.value, FACT.c.ended)
             .join_from(FACT, DEVICE)
-            .where(FACT.c.ended >= since, FACT.c.ended < end, FACT.c.ended > OPEN, ~succeeded.exists())
+            .where(FACT.c.ended >= since, FACT.c.ended < end, FACT.c.ended > OPEN, ~succeeded.exists(), meant)
         )
         with self._reading() as connection:
             found = [Change(key, "device", None, key, when) for key, when in connection.execute(added)]

@@ -192,7 +192,7 @@ def _told_below(one: Flawed, kept: Sequence[Kept], found: Mapping[Port, Sequence
 
 def finding(flawed: Flawed, zone: tzinfo) -> Finding:
     """A flaw in words; times in the zone given."""
-    since = f" since {datetime.fromtimestamp(flawed.since, zone):%d/%m/%Y}" if flawed.since is not None else ""
+    since = f" since {datetime.fromtimestamp(flawed.since, zone):%Y-%m-%d}" if flawed.since is not None else ""
     observed = f"{bits(flawed.observed)}{since}" if flawed.observed else "half duplex"
     expected = {
         Flaw.PAST: f"{bits(flawed.expected)}, as before",

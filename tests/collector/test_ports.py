@@ -45,7 +45,7 @@ def test_a_port_slower_than_it_was_is_told_with_the_day() -> None:
     assert found == Flawed("pc1", "eth0", Flaw.PAST, GIGABIT, MEGABITS, FELL, "sw1", "Gi0/7")
     told = finding(found, UTC)
     assert (told.rule, told.device, told.verdict) == ("port.past", "pc1", "failed")
-    assert (told.expected, told.observed) == ("1 Gbit/s, as before", "eth0: 100 Mbit/s since 12/10/2026")
+    assert (told.expected, told.observed) == ("1 Gbit/s, as before", "eth0: 100 Mbit/s since 2026-10-12")
     assert "cable" in told.fix
     assert "sw1 Gi0/7" in " ".join(told.evidence)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from collector.estate.inventory import Inventory
 from collector.model import Device, Facts, Interface, State
 from config.errors import ConfigError
 from haidang import device
+from haidang.moment import minute
 
 NOW = 1_700_000_000.0
 PORTS = (Interface(1, "eth0", type=6, mac="00:1b:21:01:02:03"),)
@@ -23,7 +25,8 @@ Command = Callable[..., tuple[int, str, str]]
 def haidang(tmp_path: Path, capsys: pytest.CaptureFixture[str], database_url: str) -> Command:
     """The command on an inventory with two machines in doubt, `a` (number 1) and `b` (number 2)."""
     config = tmp_path / "haidang.toml"
-    config.write_text(f'[collector]\ndatabase = "{database_url}"\n')
+    units = "".join(f'[[unit]]\nid = "{id}"\n' for id in ("office", "school"))
+    config.write_text(f'[collector]\ndatabase = "{database_url}"\n{units}')
     inventory = Inventory.open(database_url)
     first = Device("a", "10.0.0.1", 161, "public", "office")
     for number, (one, facts) in enumerate(
@@ -65,6 +68,51 @@ def test_list(haidang: Command) -> None:
     ]
     with pytest.raises(ConfigError, match='no \\[\\[unit\\]\\] has the id "nowhere"'):
         haidang("list", "--unit", "nowhere")
+
+
+def test_changes(haidang: Command, monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
+    """`changes` shows what became different within the time asked, newest first; of one unit on request, and for programs."""
+    monkeypatch.setattr("haidang.changes.time.time", lambda: NOW + 10 * 86400)
+    moved = Device("a", "10.0.0.9", 161, "public", "school")
+    with closing(Inventory.open(database_url)) as inventory:
+        inventory.seen(moved, NOW + 5 * 86400, State.UP)
+        inventory.described(moved, replace(FACTS, os_version="2"), NOW + 9 * 86400)
+        assert inventory.flush()
+    code, out, _ = haidang("changes")
+    heads, *rows = out.splitlines()
+    assert code == 0 and heads.split() == ["WHEN", "DEVICE", "WHAT", "FROM", "TO"]
+    assert [row.split()[2:] for row in rows] == [
+        ["a", "os.version", "-", "2"],
+        ["a", "address", "10.0.0.1", "10.0.0.9"],
+        ["a", "unit", "office", "school"],
+    ]
+    assert len(haidang("changes", "--since", "30d")[1].splitlines()) == 6
+    found = [json.loads(line) for line in haidang("changes", "--since", "30d", "--json")[1].splitlines()]
+    assert found[0] == {"when": NOW + 9 * 86400, "device": "a", "what": "os.version", "from": None, "to": "2"}
+    assert [one["device"] for one in found if one["what"] == "device"] == ["b", "a"]
+    assert haidang("changes", "--since", "30m")[:2] == (0, f"nothing changed since {minute(NOW + 10 * 86400 - 1800)}\n")
+    with pytest.raises(ConfigError, match=r"--since: .*soon"):
+        haidang("changes", "--since", "soon")
+    of_unit = {
+        unit: [
+            json.loads(line)["device"] for line in haidang("changes", "--since", "30d", "--json", "--unit", unit)[1].splitlines()
+        ]
+        for unit in ("school", "office")
+    }
+    assert of_unit == {"school": ["a"] * 4, "office": ["a", "a", "a", "b", "a"]}, "it was in the office then"
+
+
+def test_history(haidang: Command) -> None:
+    """`history` shows all that changed of one device, or the values one thing of it has had; a wrong name gets its neighbour."""
+    code, out, _ = haidang("history", "a")
+    assert code == 0 and [line.split()[2:] for line in out.splitlines()[1:]] == [["a", "device", "-", "a"]]
+    code, out, _ = haidang("history", "a", "address", "--json")
+    assert (code, json.loads(out)) == (0, {"value": "10.0.0.1", "since": NOW, "until": None})
+    assert haidang("history", "a", "address")[1].split()[-2:] == ["now", "10.0.0.1"]
+    code, out, err = haidang("history", "a", "addres")
+    assert (code, out) == (1, "") and 'never said "addres"' in err and "address" in err
+    code, out, err = haidang("history", "nobody")
+    assert (code, out) == (1, "") and 'no device "nobody"' in err
 
 
 def test_why(haidang: Command) -> None:
