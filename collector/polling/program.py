@@ -36,6 +36,7 @@ class Program(NamedTuple):
         meant. What follows from those at `absent` is NaN."""
         signed, pick, bounded, least, most, groups, select = self
         numbers: list[Number] = list(map(int.from_bytes, contents))
+        # Octets compare by the first of them, which bears the sign: one look tells whether any number is negative.
         if signed and max(pick(contents)) >= b"\x80":
             for at in signed:
                 if contents[at] >= b"\x80":
