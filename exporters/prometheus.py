@@ -38,6 +38,8 @@ _STATES = {
     state: b"".join(b'haidang_device_state{%b,state="%b"} %d\n' % (_MARK, other.encode(), other is state) for other in State)
     for state in State
 }
+_STATE_NAMES = tuple((state, state.value.encode()) for state in State)
+_UNIT_INFO, _UNIT_DEVICES = ORDER["haidang_unit_info"], ORDER["haidang_unit_devices"]
 _OWN = len(State) + 4
 """Samples of each device beside the polled ones: states, counts, identity."""
 _Families = defaultdict[int, list[bytes]]
@@ -81,7 +83,7 @@ class Known:
 class Office:
     """One unit: its devices by id, and its page."""
 
-    __slots__ = ("devices", "label", "page", "samples", "states", "told", "unit", "values")
+    __slots__ = ("devices", "info", "label", "page", "samples", "states", "told", "unit", "values")
 
     def __init__(self, unit: Unit) -> None:
         self.devices: dict[str, Known] = {}
@@ -95,6 +97,8 @@ class Office:
         """Take the unit's name, kind and parent from the settings."""
         self.unit = unit
         self.label = pairs((("unit", unit.id),))
+        named = (("unit", unit.id), ("name", unit.name), ("kind", unit.kind), ("parent", unit.parent))
+        self.info = line("haidang_unit_info", named, 1)
 
     @property
     def reachable(self) -> bool | None:
@@ -302,17 +306,16 @@ class Pages:
         return len(block.values)
 
     def _add_unit(self, families: _Families, office: Office) -> None:
-        unit = office.unit
-        named = ("unit", unit.id)
-        numbers: dict[str, float] = dict(self._unit_numbers(unit.id)) if self._unit_numbers else {}
+        unit = office.unit.id
+        numbers: dict[str, float] = dict(self._unit_numbers(unit)) if self._unit_numbers else {}
         if office.reachable is not None:
             numbers["haidang_unit_reachable"] = int(office.reachable)
         for name, value in numbers.items():
-            families[ORDER[name]] = [line(name, (named,), value)]
-        info = (named, ("name", unit.name), ("kind", unit.kind), ("parent", unit.parent))
-        families[ORDER["haidang_unit_info"]] = [line("haidang_unit_info", info, 1)]
-        families[ORDER["haidang_unit_devices"]] = [
-            line("haidang_unit_devices", (named, ("state", state.value)), office.states[state]) for state in State
+            families[ORDER[name]] = [line(name, (("unit", unit),), value)]
+        families[_UNIT_INFO] = [office.info]
+        families[_UNIT_DEVICES] = [
+            b'haidang_unit_devices{%b,state="%b"} %d\n' % (office.label, name, office.states[state])
+            for state, name in _STATE_NAMES
         ]
 
     # What is asked for.
