@@ -24,8 +24,15 @@ def add_parser(subparsers: Any) -> None:
     dashboards.set_defaults(func=run_dashboards)
     text = commands.add_parser("mib", help="HAIDANG-MIB, for other managers")
     text.add_argument("-o", "--output", type=Path, metavar="FILE", help="file to write; without it, to standard output")
-    text.add_argument("--enterprise", type=int, default=objects.ENTERPRISE, help="enterprise number (%(default)s)")
+    text.add_argument("--enterprise", type=_enterprise, default=objects.ENTERPRISE, help="enterprise number (%(default)s)")
     text.set_defaults(func=run_mib)
+
+
+def _enterprise(text: str) -> int:
+    """As the agent's setting takes it; raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:11]) < 1 << 31):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to {(1 << 31) - 1}")
+    return int(text)
 
 
 def run_alerts(args: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,6 +83,37 @@ def changing(engine: Engine) -> Iterator[Connection]:
             yield connection
     except SQLAlchemyError as error:
         raise InventoryError(f"cannot write the inventory: {reason(error)}") from error
+
+
+class File:
+    """An SQLite database's file, seen from outside: what is open goes on being written though nobody will find it again."""
+
+    def __init__(self, engine: Engine) -> None:
+        url = engine.url
+        named = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+        self._path = Path(url.database or "").absolute() if named else None
+        self._was = self._identity()
+
+    def _identity(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
+        found = self._path.stat()
+        return found.st_dev, found.st_ino
+
+    @property
+    def trouble(self) -> str:
+        """Why what is written will be lost, or will soon not be written; empty in health and where there is no file."""
+        try:
+            found = self._identity()
+        except OSError as error:
+            return f"{self._path}: {error.strerror}: it was taken away while in use; put it back, or restart the collector"
+        if found != self._was:
+            return f"{self._path} is another file than was opened: restart the collector"
+        if self._path is not None:
+            for place in (self._path, self._path.parent):
+                if not os.access(place, os.W_OK):
+                    return f"{place} cannot be written: give the collector's user the right to"
+        return ""
 
 
 def migrate(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..errors import InventoryError
 from ..model import Device, Facts, State
 from .batch import Described, Seen
-from .database import connect, reason
+from .database import File, connect, reason
 from .ledger import Change, Fact, place
 from .schema import DEVICE, FACT, OPEN, PLAN
 from .store import Store
@@ -67,6 +67,7 @@ class Inventory:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._file = File(engine)
         store = Store(engine)
         self._noted = {
             key: _Noted(standing.state, standing.since, dict(standing.place), 0.0, None) for key, standing in store.load().items()
@@ -81,8 +82,8 @@ class Inventory:
 
     @property
     def trouble(self) -> str:
-        """Why the database cannot be written at the moment; empty in health."""
-        return self._writer.trouble
+        """Why the database cannot be written at the moment, or its file is not where it should be; empty in health."""
+        return self._writer.trouble or self._file.trouble
 
     @classmethod
     def open(cls, url: str) -> Inventory:

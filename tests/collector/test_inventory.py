@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from collector.estate import writer
 from collector.estate.inventory import SEEN_EVERY, Inventory
 from collector.estate.ledger import Change
 from collector.model import Device, Facts, Interface, State
+
+ROOT = Path(__file__).parents[2]
 
 SWITCH = Device("sw-1", "10.0.0.1", 161, "public", "office")
 PC = Device("pc-1", "10.0.0.2", 161, "public", "office")
@@ -348,3 +351,43 @@ def test_database_that_cannot_be_opened(tmp_path: Path) -> None:
         with pytest.raises(InventoryError, match=re.escape(message)) as caught:
             Inventory.open(url)
         assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_was_taken_away_shows(tmp_path: Path) -> None:
+    """SQLite goes on writing a file that was deleted or replaced while it was open: the trouble names it, until it is back."""
+    path, aside = tmp_path / "haidang.db", tmp_path / "aside.db"
+    with closing(Inventory.open(f"sqlite:///{path}")) as inventory:
+        assert not inventory.trouble
+        path.rename(aside)
+        assert inventory.trouble.startswith(f"{path}: No such file or directory: it was taken away")
+        path.touch()
+        assert inventory.trouble == f"{path} is another file than was opened: restart the collector"
+        aside.replace(path)
+        assert not inventory.trouble
+
+
+def test_a_directory_that_cannot_be_written_shows(tmp_path: Path) -> None:
+    """SQLite needs its directory for the journal: the trouble names it before a write fails."""
+    program = """
+import os, sys
+from collector.estate.inventory import Inventory
+place = sys.argv[1]
+inventory = Inventory.open(f"sqlite:///{place}/haidang.db")
+print(repr(inventory.trouble))
+os.chmod(place, 0o500)
+print(repr(inventory.trouble))
+os.chmod(place, 0o700)
+print(repr(inventory.trouble))
+inventory.close()
+"""
+    place = tmp_path / "state"
+    no_override = [] if os.geteuid() else [peers.require("setpriv"), "--bounding-set=-dac_override"]
+    done = subprocess.run(
+        [*no_override, sys.executable, "-c", program, str(place)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=ROOT,
+    )
+    assert done.stdout.splitlines() == ["''", repr(f"{place} cannot be written: give the collector's user the right to"), "''"]

@@ -355,6 +355,14 @@ def test_exports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "mib", "-o", str(tmp_path / "no" / "file")]) == 1
 
 
+@pytest.mark.parametrize("wrong", ["0", "-1", "2147483648", "99999999999999999999", "1e5", ""])
+def test_an_enterprise_number_that_is_none(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A MIB is not written under a number that no OID can have, or that the agent's settings refuse."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["export", "mib", f"--enterprise={wrong}"])
+    assert f"found {wrong!r}, expected a number from 1 to 2147483647" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("wrong", ["", ":161", "host:", "host:port", "host:0", "host:70000", "[::1"])
 def test_addresses_that_are_none(wrong: str) -> None:
     """What is no address is refused with what would be right."""
