@@ -131,8 +131,10 @@ def _set(args: argparse.Namespace, directory: Path) -> Iterator[Stage]:
 
 
 def _write_settings(args: argparse.Namespace, directory: Path, province: Running, strangers: list[Stranger]) -> Path:
+    timeout = min(1000, 50 * args.interval)  # all tries for a device that is cut off end within the interval
     head = (
-        f'[collector]\ninterval = "{args.interval}s"\ntimeout = "1s"\npackets_per_second = 2000\nstate_directory = "collector"\n'
+        f'[collector]\ninterval = "{args.interval}s"\ntimeout = "{timeout}ms"\npackets_per_second = 2000\n'
+        'state_directory = "collector"\n'
         f'[agents]\nlisten = "{casts.HOST}:{casts.free_port()}"\ninterval = "{max(args.interval, 10)}s"\n'
         "line_test_bytes = 2000000\n"
     )
