@@ -221,7 +221,7 @@ static int respond(const uint8_t *in, int length, uint8_t *buffer, int size, uin
         if (!binding || tag != SEQUENCE) return 0;
         const uint8_t *content = element(&q, binding + m, &tag, &m);
         if (!content || tag != OID) return 0;
-        if (!root_count) memset(first_name, 0, sizeof first_name), memcpy(first_name, content, m < 8 ? m : 8);
+        if (!root_count) memcpy(first_name, content, m < 8 ? m : 8);
         uint32_t arcs[MAX_ARCS];
         int found = arcs_of(content, m, arcs), exact;
         int at = find(arcs, found, &exact);
@@ -457,6 +457,7 @@ int main(int count, char **words) {
             if (whom >> 24 != 127) continue;
             requests++;
             uint8_t *data;
+            memset(first_name, 0, sizeof first_name);
             int gone = is_dead(whom, dead) || is_lost(loss);
             int length = gone && !trace ? 0 : respond(packet[i], in[i].msg_len, buffer[i], PACKET, &data);
             if (gone || (length && is_lost(loss))) length = 0;

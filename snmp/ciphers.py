@@ -56,8 +56,8 @@ class _Packaged:
             out: bytes = self._cipher(self._algorithm, self._mode(iv)).encryptor().update(data)
             return out
         # What CFB adds to the plaintext is what CBC makes of the initialisation vector and the plaintext (NIST SP 800-38A
-        # sections 6.2 and 6.3). A chain that goes on from message to message spares making a cipher, which costs twice as much
-        # as using it; what the last message left in it is taken out of the vector.
+        # sections 6.2 and 6.3). A chain that goes on from message to message spares making a cipher, which costs more than
+        # using it; what the last message left in it is taken out of the vector.
         size = len(data)
         stream = self._chain.update((int.from_bytes(iv) ^ self._last).to_bytes(16) + data + bytes(-size % 16))
         self._last = int.from_bytes(stream[-16:])

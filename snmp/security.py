@@ -68,6 +68,7 @@ def secure(credential: Community | User, context: bytes) -> Security:
 
 
 _LENGTHS = 4096
+"""Lengths of answers that are remembered of one community at most."""
 
 
 class Clear:

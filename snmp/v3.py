@@ -93,8 +93,8 @@ def decode(data: bytes) -> Message:
 
 
 def _decode_usual(data: bytes) -> Message | None:
-    """A message whose header and security parameters are as short as they nearly always are, read in place, which takes a third
-    of the time; None for all others, and for what is wrong."""
+    """A message whose header and security parameters are as short as they nearly always are, read in place, which takes half
+    the time; None for all others, and for what is wrong."""
     try:
         size, pos = data[1], 2
         if size >= 0x80:
