@@ -22,12 +22,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from collector.polling.questions import SECURED, Cells, ask_for
+from collector.polling.questions import Cells, ask_for
 from snmp import ber, message, session
 from snmp.client import Client, Credential, Request, Target
 from snmp.oid import OID
 from snmp.security import Community
-from snmp.table import MANNERS, walk_columns
+from snmp.table import walk_columns
 from snmp.usm import User
 
 from . import process, work
@@ -158,8 +158,7 @@ class Manager:
 
         known = self._loop.run_until_complete(cells())
         scalars = {OID.parse(name.removesuffix(".0")) for name in work.SCALARS}
-        manner = MANNERS[0]._replace(octets=SECURED) if agent.secured else MANNERS[0]
-        self._asked[agent.port] = target, [question.request() for question in ask_for(known, manner, closed=scalars)]
+        self._asked[agent.port] = target, [question.request() for question in ask_for(known, closed=scalars)]
         return sum(map(len, known.values()))
 
     def poll(self, agent: Agent) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from collector.model import Device, Outcome, Unit
 from collector.polling.plan import Plan
-from collector.polling.questions import SECURED, Cells, ask_for
+from collector.polling.questions import Cells, ask_for
 from collector.polling.watch import Asking, Result, Watch
 from collector.service import collect_seldom
 from config.profiles import Profile, Profiles
@@ -28,7 +28,7 @@ from snmp import ber, session
 from snmp.client import Client, Credential, Target
 from snmp.oid import OID
 from snmp.security import Community
-from snmp.table import MANNERS, walk_columns
+from snmp.table import walk_columns
 from snmp.usm import User
 
 PROFILE = "bench-work"
@@ -56,9 +56,8 @@ async def learn(client: Client, target: Target, profile: Profile, workload: dict
         if binding.tag not in ber.EXCEPTIONS:
             cells[OID(binding.oid[:-1])] = {(0,): binding}
     cells.update(await walk_columns(client, target, [OID.parse(name) for name in workload["columns"]]))
-    best = MANNERS[0]._replace(octets=SECURED) if isinstance(target.credential, User) else MANNERS[0]
     scalars = {OID.parse(name.removesuffix(".0")) for name in workload["scalars"]}
-    questions = tuple(ask_for(cells, best, closed=scalars))
+    questions = tuple(ask_for(cells, closed=scalars))
     return Plan(profile, questions, zlib.compress(b"")), sum(map(len, cells.values()))
 
 

@@ -96,7 +96,7 @@ class Authority:
         scoped = v3.encode_scoped(request.context_engine, request.context, pdu)
         return v3.encode(
             request.message.msg_id, request.level, engine.id, engine.boots, engine.time(now), request.message.user, scoped,
-            request.keys,
+            request.keys, self._max_size,
         )  # fmt: skip
 
     def report(self, request: Request, counter: str, now: float) -> bytes | None:
@@ -121,7 +121,9 @@ class Authority:
         engine = self._engine
         scoped = v3.encode_scoped(engine.id, b"", _report(counter, number, request_id))
         flags = AUTH_FLAG if keys else 0
-        return v3.encode(opened.msg_id, flags, engine.id, engine.boots, engine.time(now), opened.user, scoped, keys)
+        return v3.encode(
+            opened.msg_id, flags, engine.id, engine.boots, engine.time(now), opened.user, scoped, keys, self._max_size
+        )
 
 
 def _report(counter: str, number: int, request_id: int) -> bytes:

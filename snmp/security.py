@@ -46,6 +46,8 @@ class Security(Protocol):
 
     overhead: int
     """Octets of a request beside its variable bindings, more or less."""
+    room: int
+    """Octets of variable bindings that a message of the device holds at most, as far as it says so."""
     mismatch: str
     """What to say of an answer that came from the right place and was not acceptable."""
 
@@ -78,6 +80,7 @@ class Clear:
 
     def __init__(self, name: bytes, version: int) -> None:
         self.overhead = 20 + len(name)
+        self.room = message.MAX_MESSAGE - self.overhead
         self._name, self._version = name, version
         self._lead = ber.encode_integer(version) + ber.tlv(ber.OCTET_STRING, name)
         self._heads: dict[tuple[int, int], bytes] = {}
@@ -141,10 +144,10 @@ def _shared(name: bytes, version: int) -> Clear:
 class Usm:
     """USM towards one device (RFC 3414): its engine, the keys for it, its boots and time as last heard."""
 
-    __slots__ = ("_boots", "_clock", "_context", "_engine_id", "_flags", "_keys", "_user")
+    __slots__ = ("_boots", "_clock", "_context", "_engine_id", "_flags", "_keys", "_user", "room")
 
     mismatch = "an answer came that is not signed, or not by the engine and user that were asked"
-    overhead = 120
+    overhead = 140
 
     def __init__(self, user: User, context: bytes) -> None:
         self._user = user
@@ -153,6 +156,7 @@ class Usm:
         self._engine_id = b""
         self._keys: usm.Keys | None = None
         self._boots = 0
+        self.room = message.MAX_MESSAGE - self.overhead
         self._clock = 0.0
         """The loop's time at which the engine's time was 0."""
 
@@ -160,6 +164,7 @@ class Usm:
         """The same user of the same engine in another context: nothing of it needs to be asked again."""
         found = Usm(self._user, context)
         found._engine_id, found._keys, found._boots, found._clock = self._engine_id, self._keys, self._boots, self._clock
+        found.room = self.room
         return found
 
     @property
@@ -237,6 +242,7 @@ class Usm:
     def _hear(self, opened: v3.Message, now: float) -> None:
         self._boots = opened.boots
         self._clock = now - opened.time
+        self.room = opened.max_size - self.overhead
 
 
 _COMPLAINTS: dict[type[SnmpError], str] = {

@@ -15,19 +15,16 @@ from snmp.table import MANNERS, Manner
 Cells = dict[OID, dict[tuple[int, ...], VarBind]]
 """Column -> index -> varbind; a scalar is the column without its ``.0``, with index ``(0,)``."""
 
-SECURED = 1230
-"""Octets of varbinds wanted in one v3 answer at most: its headers take some 120 more than those of v1 and v2c, with which
-the 1,350 of the first manner make messages of 1,413, which pass through the tunnels that office lines are made of."""
 MANY = 12
 """Objects at most that are read name by name to spare a request."""
 NAMES = 20
 """Names at most in a request without repetitions."""
 FEW = 3
 """A table of so few rows is read name by name, in whatever request has room."""
-SPARE = 24
+SPARE = 20
 """Octets of what lies behind a column's last row, more or less."""
 
-_USUAL = {ber.COUNTER32: 4, ber.COUNTER64: 6}
+_USUAL = {ber.COUNTER32: 3, ber.COUNTER64: 6}
 """Octets that counters grow to soon after they began anew."""
 
 
@@ -166,7 +163,7 @@ def _dissolve(cells: Cells, blocks: list[_Block], points: list[_Point], manner: 
         others = [block for block in blocks if block is not least]
         room = sum(manner.octets - block.size for block in others) - sum(point.size for point in points)
         places = sum(manner.objects - block.objects for block in others) - len(points)
-        if least.objects > MANY or least.size + 60 > room or least.objects > places:
+        if least.objects > MANY or least.size + SPARE > room or least.objects > places:
             return
         blocks.remove(least)
         for column, before in zip(least.columns, least.starts, strict=True):
@@ -189,14 +186,15 @@ def _expected(point: _Point) -> bytes:
 
 
 def _size(binding: VarBind) -> int:
-    """Octets of a varbind in an answer, with room for a number to grow until the device is learnt again."""
+    """Octets of a varbind in an answer, with room for a counter to grow until the device is learnt again. Other values stay
+    as they are, more or less: a packet a few octets longer than wanted passes, one more takes a round trip's work."""
     value = binding.value
     if isinstance(value, bytes):
-        content = len(value) + 1
+        content = len(value)
     elif isinstance(value, tuple):
         content = len(encode_oid(value))
     else:
-        content = max(_USUAL.get(binding.tag, 0), (value or 0).bit_length() // 8 + 2)
+        content = max(_USUAL.get(binding.tag, 0), (value or 0).bit_length() // 8 + 1)
     return len(encode_oid(binding.oid)) + content + (6 if content < 100 else 9)
 
 

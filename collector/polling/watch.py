@@ -24,7 +24,6 @@ from .ask import WINDOW, Poll, Reading, attempt, why_silent
 from .ask import outcome as outcome_of
 from .learn import GREETING, Learners, Learnt, learn
 from .plan import Changed, Plan, Restarted, TableChanged, snapshot
-from .questions import SECURED
 
 log = logging.getLogger(__name__)
 
@@ -213,8 +212,7 @@ class Asking:
 
     def _planned(self, watch: Watch, found: Learnt) -> Plan:
         manner = watch.bearing.manner
-        if isinstance(watch.target.credential, User):
-            manner = manner._replace(octets=min(manner.octets, SECURED))
+        manner = manner._replace(octets=min(manner.octets, watch.target.security.room))
         watch.plan = Plan.made(found.profile, found.cells, manner, v1=is_v1(watch.target), broken=found.broken)
         watch.plan.restless = self.client.loop.time() < watch.restless
         return watch.plan
@@ -225,8 +223,12 @@ class Asking:
         """Ask what the plan says. `fresh` is what was learnt this very turn; `greeted`: it answered a moment ago."""
 
         def then(reading: Reading) -> Result | None:
-            if reading.duration is None and reading.outcome is Outcome.TIMEOUT and (fresh is not None or greeted):
-                reading = reading._replace(error=errors.StatusError(message.TOO_BIG), duration=0.0)
+            if reading.duration is None and (fresh is not None or greeted):
+                # it answered a moment ago: what it does not answer, or with garbage, is the shape it is asked in
+                if reading.outcome is Outcome.TIMEOUT:
+                    reading = reading._replace(error=errors.StatusError(message.TOO_BIG), duration=0.0)
+                elif reading.outcome is Outcome.MALFORMED:
+                    reading = reading._replace(duration=0.0)
             if reading.duration is None:
                 if reading.outcome is Outcome.MALFORMED:
                     watch.relearn = 0.0  # perhaps only what it is asked

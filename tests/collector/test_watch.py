@@ -405,6 +405,23 @@ def test_devices_that_truncate_or_skip(crook: Any) -> None:
     run(work)
 
 
+@pytest.mark.parametrize("size", [700, 1400])
+def test_an_engine_is_asked_for_no_more_than_it_says_it_sends(size: int) -> None:
+    """A v3 device that tells a maximum message size is never asked for an answer it would have to cut."""
+
+    async def work() -> None:
+        switch = Switch(many(), [SEALED], max_size=size)
+        async with desk(switch) as own:
+            watch = own.watch(switch, SEALED)
+            for _ in range(3):
+                assert right(await own.turn(watch), switch)
+                ticked(switch)
+            assert watch.bearing.rung == 0
+            assert watch.target.security.room < size
+
+    run(work)
+
+
 def test_a_device_that_came_to_bear_less_is_found_out() -> None:
     """A device that was asked in large shapes for long and then fails on them: all is there again within a few turns."""
 
