@@ -40,7 +40,7 @@ def cipher_factory(source: str = "cryptography") -> Factory:
 class _Packaged:
     """A key in `cryptography`'s hands. One thread at a time may use it."""
 
-    __slots__ = ("_algorithm", "_chain", "_cipher", "_last", "_mode")
+    __slots__ = ("_algorithm", "_chain", "_cipher", "_last", "_mode", "_opener")
 
     def __init__(self, kind: str, key: bytes) -> None:
         self._cipher, aes, cfb, triple_des, self._mode = _cryptography()
@@ -49,7 +49,7 @@ class _Packaged:
         self._last = 0
         if kind == AES:
             self._chain = self._cipher(self._algorithm, self._mode(bytes(16))).encryptor()
-            self._mode = cfb
+            self._opener = self._cipher(self._algorithm, cfb(bytes(16))).decryptor()
 
     def encrypt(self, iv: bytes, data: bytes) -> bytes:
         if self._chain is None:
@@ -64,8 +64,13 @@ class _Packaged:
         return (int.from_bytes(data) ^ int.from_bytes(stream[:size])).to_bytes(size)
 
     def decrypt(self, iv: bytes, data: bytes) -> bytes:
-        out: bytes = self._cipher(self._algorithm, self._mode(iv)).decryptor().update(data)
-        return out
+        if self._chain is None:
+            out: bytes = self._cipher(self._algorithm, self._mode(iv)).decryptor().update(data)
+            return out
+        # in CFB the vector stands for the block before the first: for one kept decryptor it is just that
+        size = len(data)
+        opened: bytes = self._opener.update(iv + data + bytes(-size % 16))
+        return opened[16 : 16 + size]
 
 
 @cache

@@ -21,6 +21,7 @@ from .errors import (
     WrongDigest,
 )
 from .message import Pdu, Request
+from .sealed import Sealed
 from .usm import User
 
 
@@ -144,7 +145,7 @@ def _shared(name: bytes, version: int) -> Clear:
 class Usm:
     """USM towards one device (RFC 3414): its engine, the keys for it, its boots and time as last heard."""
 
-    __slots__ = ("_boots", "_clock", "_context", "_engine_id", "_flags", "_keys", "_user", "room")
+    __slots__ = ("_boots", "_clock", "_context", "_engine_id", "_flags", "_keys", "_sealed", "_user", "room")
 
     mismatch = "an answer came that is not signed, or not by the engine and user that were asked"
     overhead = 140
@@ -155,6 +156,8 @@ class Usm:
         self._flags = user.level | v3.REPORTABLE
         self._engine_id = b""
         self._keys: usm.Keys | None = None
+        self._sealed: Sealed | None = None
+        """What writes and reads nearly every message, when it is known how."""
         self._boots = 0
         self.room = message.MAX_MESSAGE - self.overhead
         self._clock = 0.0
@@ -165,6 +168,7 @@ class Usm:
         found = Usm(self._user, context)
         found._engine_id, found._keys, found._boots, found._clock = self._engine_id, self._keys, self._boots, self._clock
         found.room = self.room
+        found._seal()
         return found
 
     @property
@@ -177,13 +181,21 @@ class Usm:
             # RFC 3414 section 4: an empty engine ID makes the device report its own
             pdu = ber.tlv(message.GET, b"\x02\x04" + request_id.to_bytes(4, "big") + b"\x02\x01\0\x02\x01\0\x30\0")
             return v3.encode(request_id, v3.REPORTABLE, b"", 0, 0, b"", v3.encode_scoped(b"", b"", pdu))
+        time = min(int(now - self._clock), usm.MAX_BOOTS)
+        if self._sealed is not None:
+            return self._sealed.wrap(request, request_id, self._boots, time)
         tail = request.tail
         pdu = bytes((request.type,)) + ber.encode_length(6 + len(tail)) + b"\x02\x04" + request_id.to_bytes(4, "big") + tail
         scoped = v3.encode_scoped(self._engine_id, self._context, pdu)
-        time = min(int(now - self._clock), usm.MAX_BOOTS)
         return v3.encode(request_id, self._flags, self._engine_id, self._boots, time, self._user.name, scoped, self._keys)
 
     def unwrap(self, data: bytes, request_id: int, now: float) -> Pdu | _Discovery | None:
+        if self._sealed is not None:
+            heard = int(now - self._clock)
+            if (usual := self._sealed.unwrap(data, request_id, self._boots, heard)) is not None:
+                if usual[1] > heard:
+                    self._clock = now - usual[1]
+                return usual[0]
         opened = v3.decode(data)
         if opened.msg_id != request_id:
             return None
@@ -220,6 +232,7 @@ class Usm:
             if opened.engine_id != self._engine_id:
                 self._engine_id = opened.engine_id
                 self._keys = self._user.localise(opened.engine_id) if self._user.level else None
+                self._sealed = None
             self._hear(opened, now)
             return Discovery
         if error is NotInTimeWindow:
@@ -242,7 +255,13 @@ class Usm:
     def _hear(self, opened: v3.Message, now: float) -> None:
         self._boots = opened.boots
         self._clock = now - opened.time
-        self.room = opened.max_size - self.overhead
+        if self._sealed is None or self.room != opened.max_size - self.overhead:
+            self.room = opened.max_size - self.overhead
+            self._seal()
+
+    def _seal(self) -> None:
+        if self._keys is not None and self._keys.level == v3.LEVEL and self._keys.aes:
+            self._sealed = Sealed(self._user.name, self._keys, self._context, self.room + self.overhead)
 
 
 _COMPLAINTS: dict[type[SnmpError], str] = {

@@ -212,16 +212,18 @@ _OUTER = bytes(octet ^ 0x5C for octet in range(256))
 class Keys:
     """What one user signs and encrypts with at one engine: HMAC states prepared, cipher keyed.
 
-    `level` is the flags of the highest security level, `mac_length` the octets a MAC takes in a message.
+    `level` is the flags of the highest security level, `mac_length` the octets a MAC takes in a message, `aes`: what it encrypts
+    is as long as what it is given.
     """
 
-    __slots__ = ("_aes", "_cipher", "_inner", "_outer", "_pre_iv", "_zeros", "engine_id", "level", "mac_length")
+    __slots__ = ("_cipher", "_inner", "_outer", "_pre_iv", "_zeros", "aes", "engine_id", "level", "mac_length")
 
     def __init__(self, engine_id: bytes, auth: str, auth_key: bytes, priv: str, priv_key: bytes, ciphers: Factory) -> None:
         """Of keys localised, and stretched, already; see `User.localise`."""
         self.engine_id = engine_id
         self.level = (AUTH_FLAG if auth else 0) | (PRIV_FLAG if priv else 0)
         self.mac_length = 0
+        self.aes = False
         self._cipher: Cipher | None = None
         if auth:
             protocol = AUTH[auth]
@@ -231,8 +233,8 @@ class Keys:
             self._inner = protocol.hash(padded.translate(_INNER))
             self._outer = protocol.hash(padded.translate(_OUTER))
         if priv:
-            self._aes = PRIV[priv].cipher == AES
-            self._cipher = ciphers(AES, priv_key) if self._aes else ciphers(DES, priv_key[:8])
+            self.aes = PRIV[priv].cipher == AES
+            self._cipher = ciphers(AES, priv_key) if self.aes else ciphers(DES, priv_key[:8])
             self._pre_iv = int.from_bytes(priv_key[8:16], "big")
 
     def mac(self, message: bytes) -> bytes:
@@ -259,7 +261,7 @@ class Keys:
         if self._cipher is None:
             raise EncodeError("a user without privacy cannot encrypt")
         salt = next(_salts) & 0xFFFFFFFFFFFFFFFF
-        if self._aes:
+        if self.aes:
             # RFC 3826 section 3.1.2.1
             params = salt.to_bytes(8, "big")
             return self._cipher.encrypt((boots << 32 | time).to_bytes(8, "big") + params, plain), params
@@ -277,7 +279,7 @@ class Keys:
             raise UnsupportedSecurityLevel("an encrypted message for a user without privacy")
         if len(params) != 8:
             raise DecryptionError(f"privacy parameters of {len(params)} octets, expected 8")
-        if self._aes:
+        if self.aes:
             return self._cipher.decrypt((boots << 32 | time).to_bytes(8, "big") + params, cipher)
         if len(cipher) % 8:
             raise DecryptionError(f"DES ciphertext of {len(cipher)} octets, expected a multiple of 8")
