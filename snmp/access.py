@@ -107,3 +107,7 @@ class UserAccess:
         self.user = user
         self.networks = Networks(networks)
         self.level = user.level if level is None else level
+
+    def admits(self, level: int) -> bool:
+        """Is a message at this security level as well protected as it must be?"""
+        return level & self.level == self.level

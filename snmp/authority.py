@@ -59,7 +59,7 @@ class Authority:
         access = self._users.get(opened.user)
         if access is None or source not in access.networks:
             return self._refuse(opened, "usmStatsUnknownUserNames", now)
-        level = opened.flags & v3.LEVEL
+        level = opened.level
         if level & ~access.user.level:
             return self._refuse(opened, "usmStatsUnsupportedSecLevels", now)
         keys = None
@@ -88,6 +88,7 @@ class Authority:
 
     @property
     def engine_id(self) -> bytes:
+        """The engine's ID, which requests must bear."""
         return self._engine.id
 
     def seal(self, request: Request, pdu: bytes, now: float) -> bytes:

@@ -25,13 +25,14 @@ REPORT = 0xA8
 
 MAX_MESSAGE = 65507
 """The largest UDP payload over IPv4."""
+MIN_MESSAGE = 484
+"""Octets of a message that every engine takes (RFC 3412 section 6.3)."""
 MAX_VARBINDS = 4096
 """More than any agent fits into one datagram with real objects; bounds the work a hostile one can cause."""
 
 NO_ERROR, TOO_BIG, NO_SUCH_NAME, BAD_VALUE, READ_ONLY, GEN_ERR, NO_ACCESS = range(7)
 NOT_WRITABLE = 17
 AUTHORIZATION_ERROR = 16
-
 
 WELL = b"\x02\x01\0\x02\x01\0"
 """error-status and error-index of an answer without error, encoded."""

@@ -119,7 +119,7 @@ class Receiver:
         request = authority.open(data, source, now)
         if not isinstance(request, Request):
             return None, request
-        if request.pdu.type != message.INFORM or request.level & request.access.level != request.access.level:
+        if request.pdu.type != message.INFORM or not request.access.admits(request.level):
             return None, None
         notification = self._notified(request.pdu, source, opened, request.context_engine, request.context)
         return notification, authority.seal(request, _acknowledgement(request.pdu), now)
@@ -130,7 +130,7 @@ class Receiver:
             self.stats.count("usmStatsUnknownUserNames")
             return None
         level = opened.level
-        if level & access.level != access.level:
+        if not access.admits(level):
             self.stats.count("usmStatsUnsupportedSecLevels")
             return None
         keys: Keys | None = None

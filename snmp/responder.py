@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 MAX_SIZE = 1472
 """Octets of an answer unless told otherwise: what an Ethernet frame carries without IP fragments."""
-MIN_SIZE = 484
-"""Every engine takes messages of this size (RFC 3412 section 6.3)."""
 
 _READS = (message.GET, message.GET_NEXT, message.GET_BULK)
 _ASKS = (*_READS, message.SET)
@@ -47,8 +45,9 @@ class Responder:
         ciphers: Factory | None = None,
     ) -> None:
         """Without an engine v3 is not answered. `clock` gives seconds and must be the one that `engine.started` was read from."""
-        if not MIN_SIZE <= max_size <= message.MAX_MESSAGE:
-            raise ValueError(f"an answer's size lies between {MIN_SIZE} and {message.MAX_MESSAGE} bytes, found {max_size}")
+        least, most = message.MIN_MESSAGE, message.MAX_MESSAGE
+        if not least <= max_size <= most:
+            raise ValueError(f"an answer's size lies between {least} and {most} bytes, found {max_size}")
         self.tree = tree
         self.contexts: Mapping[bytes, Tree] = contexts or {}
         self.engine = engine
@@ -114,7 +113,7 @@ class Responder:
         if tree is None:
             return authority.report(request, "snmpUnknownContexts", now)
         room = request.room
-        if request.level & request.access.level != request.access.level:
+        if not request.access.admits(request.level):
             reply = _refuse(pdu, message.AUTHORIZATION_ERROR, 0, pdu.body, room)
         else:
             reply = _respond(tree, pdu, room, now)
@@ -176,7 +175,7 @@ def _overhead(pdu: Pdu) -> int:
 
 
 def _reply(pdu: Pdu, body: bytes) -> bytes:
-    rest = b"\x02\x01\x00\x02\x01\x00" + ber.tlv(ber.SEQUENCE, body)
+    rest = message.WELL + ber.tlv(ber.SEQUENCE, body)
     return ber.tlv(message.RESPONSE, ber.encode_integer(pdu.request_id) + rest)
 
 

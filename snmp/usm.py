@@ -16,6 +16,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from .ciphers import AES, DES, Cipher, Factory, cipher_factory
+from .engine import COUNTERS
 from .engine import MAX_BOOTS as MAX_BOOTS
 from .errors import (
     DecryptionError,
@@ -46,23 +47,19 @@ EXPANDED = 1 << 20
 """Octets a password is repeated to before it is hashed (RFC 3414 section 2.6)."""
 
 USM_STATS: dict[type[SecurityError], OID] = {
-    UnsupportedSecurityLevel: OID((1, 3, 6, 1, 6, 3, 15, 1, 1, 1, 0)),
-    NotInTimeWindow: OID((1, 3, 6, 1, 6, 3, 15, 1, 1, 2, 0)),
-    UnknownUser: OID((1, 3, 6, 1, 6, 3, 15, 1, 1, 3, 0)),
-    UnknownEngine: OID((1, 3, 6, 1, 6, 3, 15, 1, 1, 4, 0)),
-    WrongDigest: OID((1, 3, 6, 1, 6, 3, 15, 1, 1, 5, 0)),
-    DecryptionError: OID((1, 3, 6, 1, 6, 3, 15, 1, 1, 6, 0)),
+    error: COUNTERS[error.counter]
+    for error in (UnsupportedSecurityLevel, NotInTimeWindow, UnknownUser, UnknownEngine, WrongDigest, DecryptionError)
 }
 """The counter that rises, and goes out in a Report, for each refusal (RFC 3414 section 5, SNMP-USER-BASED-SM-MIB)."""
 
 REPORTS: dict[OID, type[SnmpError]] = {
     **{name: error for error, name in USM_STATS.items()},
-    OID((1, 3, 6, 1, 6, 3, 11, 2, 1, 3, 0)): UnknownPduHandler,
+    COUNTERS[UnknownPduHandler.counter]: UnknownPduHandler,
+    COUNTERS[UnknownContext.counter]: UnknownContext,
     OID((1, 3, 6, 1, 6, 3, 12, 1, 4, 0)): UnknownContext,
-    OID((1, 3, 6, 1, 6, 3, 12, 1, 5, 0)): UnknownContext,
 }
-"""What the counter in a received Report means; besides USM's, snmpUnknownPDUHandlers (SNMP-MPD-MIB), snmpUnavailableContexts and
-snmpUnknownContexts (SNMP-TARGET-MIB)."""
+"""What the counter in a received Report means; besides USM's, snmpUnknownPDUHandlers (SNMP-MPD-MIB), snmpUnknownContexts and, the
+last one, snmpUnavailableContexts (SNMP-TARGET-MIB)."""
 
 
 class Auth(NamedTuple):

@@ -14,8 +14,6 @@ REPORTABLE = 4
 LEVEL = AUTH_FLAG | PRIV_FLAG
 USM = 3
 """msgSecurityModel of the user-based security model."""
-MIN_MAX_SIZE = 484
-"""Octets every engine must accept (RFC 3412 section 6.3)."""
 MAX_31 = 2**31 - 1
 """The largest message id, maximum size, engine boots and engine time."""
 
@@ -142,7 +140,7 @@ def _decode_usual(data: bytes) -> Message | None:
         return None
     if tag != (ber.OCTET_STRING if sealed else ber.SEQUENCE) or found.msg_id | found.boots | found.time < 0:
         return None
-    return found if found.max_size >= MIN_MAX_SIZE else None
+    return found if found.max_size >= message.MIN_MESSAGE else None
 
 
 def _decode(data: bytes) -> Message:
@@ -177,7 +175,7 @@ def _decode(data: bytes) -> Message:
         start, end = expect(data, after_security, end, ber.OCTET_STRING)
     else:
         start, end = after_security, expect(data, after_security, end, ber.SEQUENCE)[1]
-    max_size = max(max_size, MIN_MAX_SIZE)
+    max_size = max(max_size, message.MIN_MESSAGE)
     return Message(
         msg_id, max_size, flags[0], engine_id, boots, time, user, auth_params, auth_offset, priv_params, data[start:end]
     )
@@ -189,14 +187,14 @@ def open_(opened: Message, data: bytes, keys: Keys | None) -> bytes:
     Raises WrongDigest, DecryptionError, and UnsupportedSecurityLevel when the message has a higher level than the user.
     Whether a lower level is acceptable, and the time window, are the caller's to judge.
     """
-    flags = opened.flags & LEVEL
-    if not flags:
+    level = opened.level
+    if not level:
         return opened.payload
-    if keys is None or flags & ~keys.level:
-        raise UnsupportedSecurityLevel(f"a message with security level {flags} for a user with {keys.level if keys else 0}")
+    if keys is None or level & ~keys.level:
+        raise UnsupportedSecurityLevel(f"a message with security level {level} for a user with {keys.level if keys else 0}")
     if not keys.verify(data, opened.auth_offset, len(opened.auth_params)):
         raise WrongDigest("the message was not signed with this user's authentication key")
-    if not flags & PRIV_FLAG:
+    if not level & PRIV_FLAG:
         return opened.payload
     plain = keys.decrypt(opened.payload, opened.boots, opened.time, opened.priv_params)
     try:

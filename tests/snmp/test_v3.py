@@ -212,7 +212,7 @@ def test_a_message_of_no_length_is_refused(length: bytes) -> None:
 
 def test_small_maximum_sizes_read_as_the_least_allowed() -> None:
     """An agent that claims less than RFC 3412's 484 octets is taken to bear those."""
-    assert v3.decode(assembled(size=b"\x02\x01\x00")).max_size == v3.MIN_MAX_SIZE
+    assert v3.decode(assembled(size=b"\x02\x01\x00")).max_size == message.MIN_MESSAGE
 
 
 def test_long_lengths_are_followed_when_signing_is_checked() -> None:
