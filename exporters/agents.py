@@ -7,7 +7,6 @@ agent is not known or was revoked, 403 that a code does not open, 429 and 503 th
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import logging
 import time
@@ -29,6 +28,7 @@ from collector.estate.agents import Agents, Grant
 from config.agents import PORT
 from config.settings import Settings
 
+from .guard import credentials
 from .line import Line
 
 log = logging.getLogger(__name__)
@@ -245,13 +245,7 @@ class Desk:
 
     async def _who(self, request: Request, returning: bool = False, revoked: bool = False) -> tuple[str, Agent]:
         """The agent by its basic authentication (RFC 7617)."""
-        scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-        user = token = ""
-        if scheme.lower() == "basic" and len(encoded) < 1024:
-            try:
-                user, _, token = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-            except ValueError:
-                pass
+        user, token = credentials(request.headers.get("authorization", "")) or ("", "")
         if not user or not user.isprintable():
             raise HTTPException(401, "this agent is not known here; enrol it again")
         try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .promql import CARD, PORT_UP, SLOWER_THAN_CARD, SPEED, by_device, used_share
+
 ANSWERING = 'max by (device, unit) (haidang_device_state{state=~"up|partial"} == 1)'
 """1 for each device that answers, with its unit."""
 
@@ -59,16 +61,9 @@ def _state(state: str) -> str:
     return f'max by (device, unit) (haidang_device_state{{state="{state}"}}) == 1'
 
 
-def _by(metric: str, *labels: str, sort: str = "max") -> str:
-    return f"{sort} by ({', '.join(('device', *labels))}) ({metric})"
-
-
-_PORT_UP = "and on (device, interface) (" + _by("haidang_interface_up", "interface") + " == 1)"
-_SPEED = _by("haidang_interface_speed_bytes_per_second", "interface")
-_CARD = _by("haidang_interface_speed_limit_bytes_per_second", "interface")
-_SLOW = f"(8 * {_SPEED} > 0 < 8 * {_CARD} {_PORT_UP}) {_LIVE}"
+_SLOW = f"({SLOWER_THAN_CARD}) {_LIVE}"
 _UNLESS_DEGRADED = 'unless on (device, interface) haidang_port_degraded{reason=~"past|allowed|peer"}'
-_FASTEST = f"max by (unit) ((8 * {_SPEED} and on (device, interface) {_CARD} {_PORT_UP}) {_LIVE})"
+_FASTEST = f"max by (unit) ((8 * {SPEED} and on (device, interface) {CARD} {PORT_UP}) {_LIVE})"
 """What the best connected machine of each unit reaches: where none reaches more, it is the switch and not a cable."""
 _WRITABLE = '{storage!~"(/var/lib/snapd)?/snap/.*|/(proc|sys)/.*"}'
 """Images of snap packages are always full, as net-snmp tells them."""
@@ -198,7 +193,7 @@ PORTS = (
     Rule(
         "HaidangPortDegraded",
         '(max by (device, interface, reason) (haidang_port_degraded{reason=~"past|allowed|peer"}) * on (device, interface) '
-        f"group_left () (8 * {_by('haidang_port_expected_bytes_per_second', 'interface')}) {_PORT_UP}) {_LIVE}",
+        f"group_left () (8 * {by_device('haidang_port_expected_bytes_per_second', 'interface')}) {PORT_UP}) {_LIVE}",
         "30m", "warning",
         ("Cổng {{ $labels.interface }} của {{ $labels.device }} chậm hơn trước đây hoặc chậm hơn khả năng của hai đầu dây",
          "Lẽ ra phải đạt {{ $value | humanize }}bit/s: thường do dây mạng hoặc đầu bấm đang hỏng dần; "
@@ -212,7 +207,7 @@ PORTS = (
     ),
     Rule(
         "HaidangPortHalfDuplex",
-        f"({_by('haidang_interface_full_duplex', 'interface')} == 0 {_PORT_UP}) {_LIVE} unless on (device, interface) "
+        f"({by_device('haidang_interface_full_duplex', 'interface')} == 0 {PORT_UP}) {_LIVE} unless on (device, interface) "
         "(max by (device, interface) (haidang_link_info) unless on (device, interface) "
         'haidang_port_degraded{reason=~"half_duplex|duplex_mismatch"})',
         "30m", "info",
@@ -226,7 +221,7 @@ PORTS = (
     ),
     Rule(
         "HaidangPortErrors",
-        f"({_by('increase(haidang_interface_receive_errors_total[1h])', 'interface')} > 100) {_LIVE}",
+        f"({by_device('increase(haidang_interface_receive_errors_total[1h])', 'interface')} > 100) {_LIVE}",
         "15m", "warning",
         ("Cổng {{ $labels.interface }} của {{ $labels.device }} nhận nhiều gói lỗi",
          "{{ $value | humanize }} gói lỗi trong một giờ: dây mạng hỏng, nhiễu, hoặc hai đầu khác chế độ song công."),
@@ -240,8 +235,7 @@ PORTS = (
 PARTS = (
     Rule(
         "HaidangStorageNearlyFull",
-        f"(({_by(f'haidang_storage_used_bytes{_WRITABLE}', 'storage')} / ({_by('haidang_storage_size_bytes', 'storage')} > 0) "
-        f"or {_by('haidang_storage_used_ratio', 'storage')}) > 0.9) {_LIVE}",
+        f"(({used_share('storage', _WRITABLE)}) > 0.9) {_LIVE}",
         "30m", "warning",
         ("Ổ {{ $labels.storage }} của {{ $labels.device }} gần đầy",
          "Đã dùng {{ $value | humanizePercentage }}: dọn dẹp hoặc tăng dung lượng trước khi máy ngừng hoạt động."),
@@ -253,7 +247,7 @@ PARTS = (
     ),
     Rule(
         "HaidangDiskFailing",
-        f"""({_by('haidang_disk_health{health="failing"}', 'disk')} == 1) {_LIVE}""",
+        f"""({by_device('haidang_disk_health{health="failing"}', 'disk')} == 1) {_LIVE}""",
         "5m", "critical",
         ("Ổ cứng {{ $labels.disk }} của {{ $labels.device }} sắp hỏng",
          "SMART báo ổ sắp hỏng: sao lưu dữ liệu ngay và thay ổ."),
@@ -264,7 +258,7 @@ PARTS = (
     ),
     Rule(
         "HaidangBatteryLow",
-        f"({_by('haidang_sensor_charge_ratio', 'sensor')} < 0.5) {_LIVE}",
+        f"({by_device('haidang_sensor_charge_ratio', 'sensor')} < 0.5) {_LIVE}",
         "1m", "critical",
         ("Ắc quy của {{ $labels.device }} còn {{ $value | humanizePercentage }}",
          "UPS đang chạy bằng ắc quy hoặc ắc quy không còn giữ điện: kiểm tra nguồn điện và tắt máy chủ đúng cách nếu cần."),
@@ -275,7 +269,7 @@ PARTS = (
     ),
     Rule(
         "HaidangSupplyLow",
-        f"({_by('haidang_supply_level_ratio', 'supply', 'kind')} < 0.1) {_LIVE}",
+        f"({by_device('haidang_supply_level_ratio', 'supply', 'kind')} < 0.1) {_LIVE}",
         "1h", "info",
         ("{{ $labels.supply }} của máy in {{ $labels.device }} sắp hết",
          "Còn {{ $value | humanizePercentage }}: chuẩn bị vật tư thay thế."),

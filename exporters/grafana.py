@@ -16,7 +16,8 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import LegendPlacement
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from .errors import WriteError
+from .files import write_files
+from .promql import SLOWER_THAN_CARD, by_device, used_share
 
 _UNIT = 'unit=~"$unit"'
 _LIVE = f'* on (device) group_left (unit) max by (device, unit) (haidang_device_state{{{_UNIT},state=~"up|partial"}} == 1)'
@@ -49,22 +50,9 @@ def _count(state: str) -> str:
     return f'sum(max by (device) (haidang_device_state{{{_UNIT},state="{state}"}}))'
 
 
-def _max(metric: str, *labels: str) -> str:
-    return f"max by ({', '.join(('device', *labels))}) ({metric})"
-
-
-_SPEED = _max("haidang_interface_speed_bytes_per_second", "interface")
-_LIMIT = _max("haidang_interface_speed_limit_bytes_per_second", "interface")
-_PORT_UP = f"and on (device, interface) ({_max('haidang_interface_up', 'interface')} == 1)"
-_USED = (
-    f"{_max('haidang_storage_used_bytes', 'storage')} / ({_max('haidang_storage_size_bytes', 'storage')} > 0) "
-    f"or {_max('haidang_storage_used_ratio', 'storage')}"
-)
-
-
 def _traffic(direction: str) -> str:
     rate = f"8 * rate(haidang_interface_{direction}_bytes_total[$__rate_interval])"
-    return f"topk(10, sum by (unit) (({_max(rate, 'interface')}) {_LIVE}))"
+    return f"topk(10, sum by (unit) (({by_device(rate, 'interface')}) {_LIVE}))"
 
 
 ROWS = (
@@ -99,17 +87,16 @@ ROWS = (
     )),
     Row(("Cần xử lý", "To be done"), (
         Panel(("Cổng chậm hơn khả năng của card (bit/s)", "Ports slower than their cards (bit/s)"), "table",
-              f"(8 * {_SPEED} > 0 < 8 * {_LIMIT} {_PORT_UP}) {_LIVE}", unit="bps"),
-        Panel(("Ổ đĩa đầy nhất", "Fullest volumes"), "table", f"topk(20, ({_USED}) {_LIVE})", unit="percentunit"),
+              f"({SLOWER_THAN_CARD}) {_LIVE}", unit="bps"),
+        Panel(("Ổ đĩa đầy nhất", "Fullest volumes"), "table", f"topk(20, ({used_share('storage')}) {_LIVE})", unit="percentunit"),
         Panel(("Bộ xử lý bận nhất", "Busiest processors"), "table",
               f"topk(20, avg by (device) (haidang_processor_load_ratio) {_LIVE})", unit="percentunit"),
         Panel(("Bộ nhớ đầy nhất", "Fullest memories"), "table",
-              f"topk(20, ({_max('haidang_memory_used_bytes', 'memory')} / ({_max('haidang_memory_size_bytes', 'memory')} > 0) "
-              f"or {_max('haidang_memory_used_ratio', 'memory')}) {_LIVE})", unit="percentunit"),
-        Panel(("Ắc quy UPS", "UPS batteries"), "table", f"sort({_max('haidang_sensor_charge_ratio', 'sensor')} {_LIVE})",
+              f"topk(20, ({used_share('memory')}) {_LIVE})", unit="percentunit"),
+        Panel(("Ắc quy UPS", "UPS batteries"), "table", f"sort({by_device('haidang_sensor_charge_ratio', 'sensor')} {_LIVE})",
               unit="percentunit"),
         Panel(("Vật tư máy in sắp hết", "Printer supplies running out"), "table",
-              f"({_max('haidang_supply_level_ratio', 'supply', 'kind')} < 0.2) {_LIVE}", unit="percentunit"),
+              f"({by_device('haidang_supply_level_ratio', 'supply', 'kind')} < 0.2) {_LIVE}", unit="percentunit"),
     )),
     Row(("Máy thu thập", "Collector"), (
         Panel(("Vòng thu thập dài nhất", "Longest cycle"), "lines", "haidang_collector_cycle_seconds", "{{instance}}", "s", 8),
@@ -130,18 +117,11 @@ _ONE = 'device=~"$device"'
 
 
 def _own(metric: str, *labels: str) -> str:
-    return f"max by ({', '.join(('device', *labels))}) ({metric}{{{_ONE}}})"
+    return by_device(f"{metric}{{{_ONE}}}", *labels)
 
 
 def _flow(metric: str, factor: str = "") -> str:
     return f"{factor}max by (device, interface) (rate(haidang_interface_{metric}_total{{{_ONE}}}[$__rate_interval]))"
-
-
-def _share(thing: str) -> str:
-    return (
-        f"{_own(f'haidang_{thing}_used_bytes', thing)} / ({_own(f'haidang_{thing}_size_bytes', thing)} > 0) "
-        f"or {_own(f'haidang_{thing}_used_ratio', thing)}"
-    )
 
 
 DEVICE_ROWS = (
@@ -173,8 +153,8 @@ DEVICE_ROWS = (
     Row(("Sức khỏe", "Health"), (
         Panel(("Bộ xử lý", "Processors"), "lines", _own("haidang_processor_load_ratio", "processor"), "{{processor}}",
               "percentunit", 8),
-        Panel(("Bộ nhớ", "Memory"), "lines", _share("memory"), "{{memory}}", "percentunit", 8),
-        Panel(("Ổ đĩa", "Volumes"), "lines", _share("storage"), "{{storage}}", "percentunit", 8),
+        Panel(("Bộ nhớ", "Memory"), "lines", used_share("memory", f"{{{_ONE}}}"), "{{memory}}", "percentunit", 8),
+        Panel(("Ổ đĩa", "Volumes"), "lines", used_share("storage", f"{{{_ONE}}}"), "{{storage}}", "percentunit", 8),
         Panel(("Nhiệt độ", "Temperatures"), "lines", _own("haidang_sensor_celsius", "sensor"), "{{sensor}}", "celsius", 8),
         Panel(("Ắc quy", "Battery"), "lines", _own("haidang_sensor_charge_ratio", "sensor"), "{{sensor}}", "percentunit", 8),
         Panel(("Thời gian còn lại bằng ắc quy", "Time left on battery"), "lines",
@@ -276,12 +256,4 @@ def files() -> Iterator[tuple[str, str]]:
 
 def write_dashboards(directory: Path) -> list[Path]:
     """Write the dashboards as JSON that Grafana imports or provisions; gives the files. Raises WriteError."""
-    written = []
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, text in files():
-            (directory / name).write_text(text, encoding="utf-8")
-            written.append(directory / name)
-    except OSError as error:
-        raise WriteError(f"cannot write into {directory}: {error.strerror or error}") from error
-    return written
+    return write_files(directory, dict(files()))

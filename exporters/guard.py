@@ -70,7 +70,7 @@ class Guard:
 
     async def _check(self, header: str, digest: bytes) -> PlainTextResponse | None:
         """None when the header opens the door, else what is answered instead."""
-        found = _credentials(header)
+        found = credentials(header)
         if found is not None:
             if self._waiting >= _WAITING:
                 text = "too many passwords are being checked; try again in a second\n"
@@ -90,7 +90,8 @@ class Guard:
         return PlainTextResponse("name and password of a [[web.user]] of the settings are needed\n", 401, challenge)
 
 
-def _credentials(header: str) -> tuple[str, str] | None:
+def credentials(header: str) -> tuple[str, str] | None:
+    """Name and secret of an Authorization header; None for what is none of basic authentication."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic" or len(header) > _LONGEST:
         return None

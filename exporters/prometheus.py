@@ -44,7 +44,7 @@ _OWN = len(State) + 4
 """Samples of each device beside the polled ones: states, counts, identity."""
 _Families = defaultdict[int, list[bytes]]
 _ANSWERING = (State.UP, State.PARTIAL, State.REFUSED, State.GARBLED)
-_SILENT = Status(State.UNKNOWN)
+_NOT_ASKED = Status(State.UNKNOWN)
 
 
 class Known:
@@ -54,7 +54,7 @@ class Known:
 
     def __init__(self, device: Device) -> None:
         self.label = pairs((("device", device.id),))
-        self.status = _SILENT
+        self.status = _NOT_ASKED
         self.block: Block | None = None
         self.last = float("-inf")
         self.name = self.kind = self.make = ""

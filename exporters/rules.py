@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from .alerts import GROUPS, Rule
-from .errors import WriteError
+from .files import write_files
 from .sd import scrape_config
 
 
@@ -83,10 +83,4 @@ def write_alerts(directory: Path, target: str = "127.0.0.1:9715", scheme: str = 
         TESTS: yaml.safe_dump(tests_file(), allow_unicode=True, sort_keys=False, width=120),
         SCRAPE: f"rule_files: [{RULES}]\n{scrape_config(target, scheme)}",
     }
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (directory / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise WriteError(f"cannot write into {directory}: {error.strerror or error}") from error
-    return [directory / name for name in files]
+    return write_files(directory, files)

@@ -17,7 +17,7 @@ from collector.polling.translate import translate
 from config.errors import ConfigError
 from config.profiles import Profiles
 from exporters.device import device_page
-from exporters.files import probe_document
+from exporters.document import probe_document
 from snmp.client import Client, Target
 from snmp.security import Community
 

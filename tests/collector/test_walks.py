@@ -17,7 +17,7 @@ from collector.polling.learn import columns
 from collector.polling.plan import arrange
 from collector.polling.translate import Translation, translate
 from config.profiles import Profile, Profiles
-from exporters.files import probe_document
+from exporters.document import probe_document
 from haidang import snmprec
 from snmp.oid import OID
 

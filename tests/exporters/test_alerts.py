@@ -37,7 +37,7 @@ def test_the_cause_is_said_in_both_languages(rule: Rule) -> None:
 def test_snap_packages_fill_no_volume() -> None:
     """The images of snap packages, which are always full, are no volumes to clean up; all others are."""
     expression = expressions()["HaidangStorageNearlyFull"]
-    (left_out,) = re.findall(r'storage!~"([^"]+)"', expression)
+    (left_out,) = set(re.findall(r'storage!~"([^"]+)"', expression))
     assert all(re.fullmatch(left_out, name) for name in ("/snap/core20/2015", "/var/lib/snapd/snap/lxd/1", "/sys/fs/cgroup"))
     assert not any(re.fullmatch(left_out, name) for name in ("/", "C:", "/home/snap", "/var/lib/snapd", "/proc"))
 

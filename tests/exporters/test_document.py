@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from collector.model import Facts, Interface, Sensor, Storage, Supply
-from exporters.files import probe_document
+from exporters.document import probe_document
 
 
 def test_unreachable() -> None:
