@@ -1,1 +1,1 @@
-"""The collector: poll, receive, discover, keep, assess."""
+"""The collector: poll, receive, discover, keep, judge."""

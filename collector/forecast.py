@@ -13,7 +13,7 @@ from config.settings import Unit
 from .discovery import Grounds
 from .estate.candidates import Candidates
 from .estate.runs import STALE
-from .polling.cases import ROUNDS, permitted
+from .polling.cases import permitted, questions
 from .polling.hints import leased
 
 _LOT = 500
@@ -52,7 +52,7 @@ def forecast(candidates: Candidates, discovery: Discovery, unit: Unit, grounds: 
         seen = candidates.tried.seen(lot)
         for address in lot:
             openers, _ = permitted(grounds.openers, seen.get(address, ()), discovery.max_credentials)
-            packets += ROUNDS * (sum(not one.by_user for one in openers) + any(one.by_user for one in openers))
+            packets += questions(openers)
             withheld += not openers
             shown.update(one.name for one in openers)
     skipped = sum(number in skip for number in every)

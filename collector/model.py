@@ -280,7 +280,7 @@ class Status:
 
 
 class Sink(Protocol):
-    """Where polls go: pages, remote write, files. Called on the event loop; must not block."""
+    """Where polls go: the pages, the inventory, the surveyor. Called on the event loop; must not block."""
 
     def polled(self, device: Device, status: Status, block: Block | None) -> None:
         """A poll ended. Without a block (the device did not answer) its polled values vanish."""
@@ -297,7 +297,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One rule applied to one device. `verdict`: met, upgrade, failed, unknown."""
+    """What is wrong with a device, against the rule of this name. `verdict` is failed: what is met is no finding."""
 
     rule: str
     device: str
@@ -305,4 +305,4 @@ class Finding:
     expected: str
     observed: str
     fix: str = ""
-    evidence: tuple[str, ...] = field(default=())
+    evidence: tuple[str, ...] = ()

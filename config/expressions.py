@@ -88,9 +88,7 @@ def parse(text: str, objects: Mapping[str, Object]) -> Expr:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(
-            f"not an expression: {text!r} (expected object names, index, numbers, + - * / ** and parentheses)"
-        ) from None
+        raise ValueError(f"not an expression: {text!r} (expected {_ALLOWED})") from None
     return _convert(tree, text, objects)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import agents, discovery, remote_write
 from .secrets import Password, Secret
-from .tables import Address, Key, address, alias, bandwidth, boolean, duration, name, number, one_of, text, whole
+from .tables import Address, Key, address, alias, as_given, bandwidth, boolean, duration, name, number, one_of, text, whole
 
 AUTH = {
     "MD5": "MD5", "SHA": "SHA-1", "SHA1": "SHA-1", "SHA-1": "SHA-1", "SHA224": "SHA-224", "SHA-224": "SHA-224",
@@ -33,16 +33,13 @@ def _minimum_secret(found: Secret) -> Secret:
     return found
 
 
-def _secret(found: Secret) -> Secret:
-    return found
-
-
 def _password_hash(found: Any) -> Password:
     return Password(text(found, show=False))
 
 
 _AUTH, _PRIV = alias("an authentication protocol", AUTH), alias("a privacy protocol", PRIV)
 _PACE = number(0.1, 100_000)
+
 
 def _database(found: Secret) -> Secret:
     if not re.match(r"(sqlite|postgresql)(\+\w+)?://", found.reveal()):
@@ -71,12 +68,12 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
     "web.user": {
         "name": Key(name, "", required=True),
         "password_hash": Key(_password_hash),
-        "password": Key(_secret, secret=True),
+        "password": Key(as_given, secret=True),
     },
     "credential": {
         "name": Key(name, "", required=True),
         "version": Key(one_of("1", "2c", "3"), "", required=True),
-        "community": Key(_secret, secret=True),
+        "community": Key(as_given, secret=True),
         "user": Key(text, ""),
         "auth": Key(_AUTH, ""),
         "auth_secret": Key(_minimum_secret, secret=True),

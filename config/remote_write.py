@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .secrets import Secret
-from .tables import Key, Table, expected, text
+from .tables import Key, Table, as_given, expected, text
 
 _LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
 _OURS = ("device", "unit", "unit_name")
@@ -51,15 +51,11 @@ def _labels(found: Any) -> Mapping[str, str]:
     return dict(found)
 
 
-def _secret(found: Secret) -> Secret:
-    return found
-
-
 KEYS: Mapping[str, Key] = {
     "url": Key(_url, ""),
     "user": Key(text, "haidang"),
-    "password": Key(_secret, secret=True),
-    "token": Key(_secret, secret=True),
+    "password": Key(as_given, secret=True),
+    "token": Key(as_given, secret=True),
     "ca": Key(text, path=True),
     "labels": Key(_labels, {}),
 }

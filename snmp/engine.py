@@ -78,7 +78,7 @@ class Engine:
         restart under the same ID would let old messages in again.
         """
         boots = min(_read_boots(path) + 1, MAX_BOOTS)
-        _write(path, f"{boots}\n")
+        write_state(path, f"{boots}\n")
         return cls(engine_id, boots, now)
 
 
@@ -99,8 +99,8 @@ def _read_boots(path: str | os.PathLike[str]) -> int:
     return int(word)
 
 
-def _write(path: str | os.PathLike[str], text: str) -> None:
-    """Replace a file so that after a power cut either the old or the new content is there."""
+def write_state(path: str | os.PathLike[str], text: str) -> None:
+    """Replace a file so that after a power cut either the old or the new content is there; raises StateError."""
     draft = os.fspath(path) + ".new"
     try:
         with open(draft, "w") as f:
@@ -115,7 +115,7 @@ def _write(path: str | os.PathLike[str], text: str) -> None:
             finally:
                 os.close(directory)
     except OSError as e:
-        raise StateError(f"{path}: the engine's boots cannot be written: {e.strerror}") from e
+        raise StateError(f"{path}: the engine's state cannot be written: {e.strerror}") from e
 
 
 class Statistics:

@@ -1,1 +1,1 @@
-"""What the province has: inventory, identity, topology, states, assessment."""
+"""What the province has: inventory, identity, agents, topology, states."""

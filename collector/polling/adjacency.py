@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 
 from snmp.message import VarBind
@@ -11,7 +10,7 @@ from snmp.table import Rows
 
 from ..estate.portnames import Ports
 from ..model import Beside, Neighbour
-from .bridge import integer, mac_in, mac_of
+from .bridge import integer, ip_of, mac_in, mac_of
 from .cells import decode
 
 _LLDP = OID((1, 0, 8802, 1, 1, 2, 1))
@@ -88,8 +87,8 @@ def _managed(rows: Rows) -> dict[tuple[int, ...], str]:
     found: dict[tuple[int, ...], str] = {}
     for index in rows.get(MANAGED, {}):
         octets = index[5:]
-        if len(octets) in (4, 16) and len(octets) == index[4] and max(octets) < 256:
-            found.setdefault(index[:3], str(ipaddress.ip_address(bytes(octets))))
+        if octets and len(octets) == index[4] and (address := ip_of(octets)):
+            found.setdefault(index[:3], address)
     return found
 
 
@@ -103,7 +102,7 @@ def cdp(rows: Rows, names: Mapping[int, str]) -> list[Beside]:
         name = _text(binding)
         address = addresses.get(index)
         raw = address.value if address is not None and isinstance(address.value, bytes) else b""
-        ip = str(ipaddress.ip_address(raw)) if integer(kinds.get(index)) == 1 and len(raw) == 4 else ""
+        ip = ip_of(raw) if integer(kinds.get(index)) == 1 and len(raw) == 4 else ""
         port = _text(ports.get(index))
         role = _role(capabilities.get(index), 3, _CDP_ROLES)
         found.append(Beside(names[index[0]], "cdp", "", name, (port,) if port else (), ip, role))

@@ -7,7 +7,8 @@ certain is left out and said.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address
 from sys import intern
 from typing import NamedTuple
 
@@ -205,6 +206,11 @@ def mac_of(octets: Iterable[int]) -> str:
     if len(some) != 6 or max(some) > 255 or min(some) < 0 or some[0] & 1 or not any(some):
         return ""
     return intern(bytes(some).hex(":"))  # an office's switches all hear the same addresses
+
+
+def ip_of(octets: Sequence[int]) -> str:
+    """Four or sixteen octets as an IP address; empty for what is none."""
+    return str(ip_address(bytes(octets))) if len(octets) in (4, 16) and max(octets) < 256 else ""
 
 
 def integer(binding: VarBind | None) -> int | None:

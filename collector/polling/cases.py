@@ -160,6 +160,11 @@ class Tally:
     problems: list[str] = field(default_factory=list)
 
 
+def questions(openers: Sequence[Opener]) -> int:
+    """How many are put at most to an address that may be shown these, and does not answer."""
+    return ROUNDS * (sum(not one.by_user for one in openers) + any(one.by_user for one in openers))
+
+
 def permitted(openers: Sequence[Opener], seen: Collection[int], limit: int) -> tuple[list[Opener], bool]:
     """Those that an address may be shown which has seen some already, in order; were any withheld?"""
     room = limit - len(seen)

@@ -26,7 +26,7 @@ from snmp.security import Usm
 from ..estate.candidates import Candidate, Candidates, Find
 from ..model import Facts
 from .ask import NOBODY, WHO, attempt, outcome
-from .cases import ROUNDS, Case, End, Known, Opener, Step, Tally, permitted
+from .cases import Case, End, Known, Opener, Step, Tally, permitted, questions
 from .hints import Hint, confirm, forwarded, leased, neighbours
 from .learn import learn
 from .line import Line
@@ -140,8 +140,7 @@ class Search:
 
     def _each(self) -> int:
         """Questions at most to one address that does not answer."""
-        shown = self._openers[: self._discovery.max_credentials]
-        return ROUNDS * (sum(not one.by_user for one in shown) + any(one.by_user for one in shown))
+        return questions(self._openers[: self._discovery.max_credentials])
 
     async def _prepare(self) -> None:
         """Count, gather hints, and what is known of candidates."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -86,7 +85,7 @@ async def _walk(client: Client, target: Target, tables: Sequence[tuple[OID, ...]
 
 
 def _managed(column: Mapping[tuple[int, ...], VarBind]) -> list[str]:
-    found = [_address(index[5:]) for index in column if len(index) > 5 and index[4] == len(index) - 5]
+    found = [bridge.ip_of(index[5:]) for index in column if len(index) > 5 and index[4] == len(index) - 5]
     return [address for address in dict.fromkeys(found) if address]
 
 
@@ -96,15 +95,8 @@ def _cdp(rows: Rows) -> list[str]:
     for index, binding in addresses.items():
         kind = kinds.get(index)
         if kind is not None and kind.value == _IP_PROTOCOL and isinstance(binding.value, bytes) and len(binding.value) == 4:
-            found.append(_address(tuple(binding.value)))
+            found.append(bridge.ip_of(binding.value))
     return [address for address in dict.fromkeys(found) if address]
-
-
-def _address(octets: tuple[int, ...]) -> str:
-    """Four or sixteen octets as an address; empty for all else."""
-    if len(octets) not in (4, 16) or max(octets) > 255:
-        return ""
-    return str(ipaddress.ip_address(bytes(octets)))
 
 
 def _decode(data: bytes) -> str:

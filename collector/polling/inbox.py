@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from config import objects
-from snmp.engine import Engine, engine_id, steady
+from snmp.engine import Engine, engine_id, steady, write_state
 from snmp.errors import StateError
 from snmp.sockets import ANCILLARY, Ancillary, from_asked, note_asked, widen
 
@@ -33,12 +33,7 @@ def open_engine(directory: Path) -> Engine:
             known = bytes.fromhex(path.read_text(encoding="ascii"))
         except FileNotFoundError:
             known = engine_id(objects.ENTERPRISE, os.urandom(12))
-            draft = path.with_name(path.name + ".new")
-            with draft.open("w") as file:
-                file.write(known.hex() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, path)
+            write_state(path, known.hex() + "\n")
         return Engine.start(directory / BOOTS, known, steady())
     except (OSError, StateError, ValueError) as error:
         raise ReceiveError(f"{path}: the engine that agents send to cannot be opened: {error}") from error

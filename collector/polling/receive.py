@@ -60,7 +60,7 @@ class Waiting(NamedTuple):
 class Receive:
     """Takes reports and hands them to sinks. Made on the event loop it runs on; raises ReceiveError.
 
-    `users` are the agents' by device id; `interval`s are the agents' own. `keep`: seconds for which late reports are kept.
+    Who may report, `arrange` says; until then reports wait in the socket. `keep`: seconds for which late reports are kept.
     """
 
     def __init__(

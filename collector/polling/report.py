@@ -19,6 +19,9 @@ _UNKNOWN_AGE = 0xFFFFFFFF
 _LARGEST = 2**63 - 1
 _PARTS, _INTERVAL = 1000, 86400
 GRACE = 30
+"""Seconds an agent's interval counts as at least, where lateness is measured by it."""
+REASONS = next(item.choices for item in objects.REPORT.objects if item.fact == "reason")
+"""Why an agent reports: their words, the first of them number 1."""
 
 
 class Report(NamedTuple):
@@ -91,7 +94,7 @@ def read(told: Notification, device: str, received: float) -> Report:
     sequence, base, oldest, part, parts, time, interval, reason, age = numbers
     if not (0 < sequence <= _LARGEST and 0 < base <= sequence and 0 < part <= parts <= _PARTS and part <= sequence):
         raise DecodeError(f"a report whose part {part} of {parts} is number {sequence}, based on {base}")
-    if not (0 <= interval <= _INTERVAL and 0 < reason <= len(_REASONS) and age >= 0 and oldest > 0):
+    if not (0 <= interval <= _INTERVAL and 0 < reason <= len(REASONS) and age >= 0 and oldest > 0):
         raise DecodeError(f"a report with interval {interval}, reason {reason}, age {age}, oldest part {oldest}")
     if age == _UNKNOWN_AGE:
         when, ahead, late = min(float(time), received), 0.0, True
@@ -103,9 +106,6 @@ def read(told: Notification, device: str, received: float) -> Report:
         device, told.engine_id, sequence, base, min(oldest, sequence), part, parts, when, ahead, interval, reason,
         told.uptime, told.address, received, late, message.encode_varbinds(told.varbinds[len(names) :]) + told.rest,
     )  # fmt: skip
-
-
-_REASONS = next(item.choices for item in objects.REPORT.objects if item.fact == "reason")
 
 
 class Notice(NamedTuple):

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from config import objects
 from config.profiles import Profile
 from snmp import ber, message
 from snmp.errors import SnmpError
@@ -19,7 +18,7 @@ from ..estate.states import behind_dead_line, quiet
 from ..model import Block, Device, Facts, Outcome, State, Status
 from .learn import columns
 from .plan import arrange, snapshot
-from .report import TOLERATED, Late, Report
+from .report import REASONS, TOLERATED, Late, Report
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +29,10 @@ SEEN = 120.0
 CARRY, _CARRIED = 240.0, 0.9
 """Prometheus shows no value older than five minutes: a report's values are said again in steps of so many seconds, for that part
 of the interval, in which no other report can have been made."""
-_REASONS = next(item.choices for item in objects.REPORT.objects if item.fact == "reason")
 _ENDINGS = {
-    _REASONS.index("shutdown") + 1: "the machine was shut down",
-    _REASONS.index("outage") + 1: "the machine lost its mains power and was shut down",
-    _REASONS.index("stopped") + 1: "its agent was stopped",
+    REASONS.index("shutdown") + 1: "the machine was shut down",
+    REASONS.index("outage") + 1: "the machine lost its mains power and was shut down",
+    REASONS.index("stopped") + 1: "its agent was stopped",
 }
 _KEPT = 4
 _TRACKS = 3

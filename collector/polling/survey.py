@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Mapping, Sequence
 
@@ -242,10 +241,8 @@ def resolved(rows: Rows, names: Mapping[int, str]) -> dict[str, tuple[str, str]]
     for columns, skip in ((ARP, 3), (OLD_ARP, 1)):
         kinds = rows.get(columns[1], {})
         for index, binding in rows.get(columns[0], {}).items():
-            octets = index[skip:]
-            if len(octets) not in (4, 16) or max(octets) > 255 or bridge.integer(kinds.get(index)) == _INVALID:
-                continue
+            address = bridge.ip_of(index[skip:])
             mac = bridge.mac_of(binding.value) if isinstance(binding.value, bytes) else ""
-            if mac:
-                found[str(ipaddress.ip_address(bytes(octets)))] = mac, names.get(index[0], "")
+            if address and mac and bridge.integer(kinds.get(index)) != _INVALID:
+                found[address] = mac, names.get(index[0], "")
     return found
