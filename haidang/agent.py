@@ -40,9 +40,8 @@ _WILD = ("0.0.0.0", "::")
 COLUMNS = ("DEVICE", "UNIT", "HOST", "VERSION", "ENROLLED", "LAST ASKED", "FROM", "STATE", "REMARK")
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser("agent", help="invite workstations' agents, list, rotate, revoke them", description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, func: Callable[[Agents, Settings, argparse.Namespace], Iterator[str]], help: str) -> Any:

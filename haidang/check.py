@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from config import settings
 from config.errors import ConfigError
@@ -14,9 +13,8 @@ from config.profiles import Profiles
 from .sentence import counted
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser("check", help="validate the settings", description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
     parser.set_defaults(func=run)
 

@@ -11,31 +11,35 @@ from config.errors import ConfigError
 from . import terminal
 
 COMMANDS = {
-    "demo": "demo",
-    "collector": "collector",
-    "probe": "probe",
-    "walk": "walk",
-    "check": "check",
-    "password": "password",
-    "device": "device",
-    "topology": "topology",
-    "discover": "discover",
-    "agent": "agent",
-    "profile": "profile",
-    "mib": "mib",
-    "export": "export",
-    "simulate": "simulate.command",
+    "demo": ("demo", "watch this machine and a simulated province"),
+    "collector": ("collector", "poll, and serve the pages"),
+    "probe": ("probe", "ask devices what they are and how they are"),
+    "walk": ("walk", "record all that a device answers"),
+    "check": ("check", "validate the settings"),
+    "password": ("password", "make a password_hash for the settings"),
+    "device": ("device", "list the inventory; what changed; which machine a device is and why; merge, split, undo"),
+    "topology": ("topology", "what hangs on what, and on which switch port each machine sits"),
+    "discover": ("discover", "look for machines, decide which are polled"),
+    "agent": ("agent", "invite workstations' agents, list, rotate, revoke them"),
+    "profile": ("profile", "list, check, show and draft device profiles"),
+    "mib": ("mib", "learn the names of a vendor's objects from its MIB modules"),
+    "export": ("export", "write alert rules, dashboards or the MIB"),
+    "simulate": ("simulate.command", "a synthetic province that answers real SNMP on loopback addresses"),
 }
-"""Command -> module. A module has `add_parser(subparsers)`, and is imported when its command (or help) is asked for."""
+"""Command -> (module, what it does). A module has `declare(parser)`, and is imported when its command is asked for."""
 
 
-def parser(only: str = "") -> argparse.ArgumentParser:
-    """The command line: of all commands, or of the one that was named."""
+def parser(named: str) -> argparse.ArgumentParser:
+    """The command line: what the named command takes, and of the others that they are there."""
     top = argparse.ArgumentParser(prog="haidang", description="Monitoring and inventory for a province's machines.")
     top.add_argument("--version", dest="tell_version", action="store_true", help="print the version and end")
     subparsers = top.add_subparsers(metavar="COMMAND")
-    for name in [only] if only in COMMANDS else COMMANDS:
-        importlib.import_module(f".{COMMANDS[name]}", __package__).add_parser(subparsers)
+    for name, (where, does) in COMMANDS.items():
+        command = subparsers.add_parser(name, help=does)
+        if name == named:
+            module = importlib.import_module(f".{where}", __package__)
+            command.description = module.__doc__
+            module.declare(command)
     return top
 
 
@@ -53,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command: 0 done, 1 it did not work out, 2 the command line or the settings are wrong."""
     terminal.prepare()
     words = sys.argv[1:] if argv is None else argv
-    top = parser(words[0] if words else "")
+    top = parser(next((word for word in words if not word.startswith("-")), ""))
     args = top.parse_args(words)
     if args.tell_version:
         print(f"haidang {version()}")

@@ -46,9 +46,8 @@ from .target import split
 log = logging.getLogger(__name__)
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser("collector", help="poll, and serve the pages", description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run_parser = commands.add_parser("run", help="run in the foreground until SIGTERM; SIGHUP reads the settings again")
     run_parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from collector.model import State
 
@@ -51,9 +51,8 @@ class Stage(NamedTuple):
     notes: tuple[str, ...]
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser("demo", help="watch this machine and a simulated province", description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument("--once", action="store_true", help="end after one cycle: 0 when every device answers")
     parser.add_argument("--units", type=int, default=12, metavar="N", help="offices of the province (default: 12)")
     parser.add_argument("--devices", type=int, default=150, metavar="N", help="machines in them (default: 150)")

@@ -29,10 +29,8 @@ from .moment import minute
 NAME = "a device's id in the settings, or a machine's number"
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    help = "list the inventory; what changed; which machine a device is and why; merge, split, undo"
-    parser = subparsers.add_parser("device", help=help, description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, func: Callable[[Machines, argparse.Namespace], Iterable[str]], help: str) -> Any:

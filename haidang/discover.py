@@ -34,9 +34,8 @@ COLUMNS = ("ID", "STATE", "UNIT", "ADDRESS", "WHAT", "NAME", "CREDENTIAL", "SEEN
 T = TypeVar("T")
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser("discover", help="look for machines, decide which are polled", description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, func: Callable[[argparse.Namespace], int], help: str) -> Any:

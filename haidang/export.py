@@ -11,9 +11,8 @@ from config import mib, objects, settings
 from exporters.errors import ExportError
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser("export", help="write alert rules, dashboards or the MIB", description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     commands = parser.add_subparsers(required=True, metavar="WHAT")
     alerts = commands.add_parser("alerts", help="Prometheus alert rules, their unit tests, and a scrape configuration")
     alerts.add_argument("directory", type=Path, metavar="DIR")

@@ -26,9 +26,8 @@ ROOTS = {
 """The object identifiers every module may begin from (RFC 2578 section 2 and RFC 1155)."""
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser("mib", help="learn the names of a vendor's objects from its MIB modules", description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add = commands.add_parser("add", help="read modules; what was read before is kept")
     add.add_argument("files", nargs="+", type=Path, metavar="FILE", help="MIB modules as text, in any order")

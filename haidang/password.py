@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from typing import Any
 
 from config.errors import ConfigError
 from config.secrets import hash_password
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser("password", help="make a password_hash for the settings", description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.set_defaults(func=run)
 
 

@@ -8,7 +8,6 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from collector.model import Facts
 from collector.polling.ask import attempt
@@ -27,9 +26,8 @@ from .terminal import ERASE
 AT_ONCE = 64
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser("probe", help="ask devices what they are and how they are", description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument("addresses", nargs="*", metavar="ADDRESS", help="HOST, HOST:PORT or [IPV6]:PORT")
     parser.add_argument("--targets", type=Path, metavar="FILE", help="many: a line each with NAME ADDRESS:PORT [COMMUNITY]")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a page")

@@ -6,7 +6,6 @@ import argparse
 import re
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from collector.polling.learn import columns
 from collector.polling.plan import arrange
@@ -26,9 +25,8 @@ SYS_DESCR, SYS_OBJECT_ID = OID.parse("1.3.6.1.2.1.1.1.0"), OID.parse("1.3.6.1.2.
 EXAMPLES = 2
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser("profile", help="list, check, show and draft device profiles", description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, text in (
         ("list", run_list, "all profiles and what they match"),

@@ -48,11 +48,8 @@ STRANGERS = 3
 """Strangers shown at one port; the rest are counted, and JSON has them all."""
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser(
-        "topology", help="what hangs on what, and on which switch port each machine sits", description=__doc__
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
     parser.add_argument("--unit", metavar="U", help="one unit by its id; all unless named")
     parser.add_argument("--json", action="store_true", help="all that is known, for programs")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from config.errors import ConfigError
 from snmp import ber, session
@@ -27,9 +27,8 @@ from .terminal import ERASE
 PROGRESS = 500
 
 
-def add_parser(subparsers: Any) -> None:
-    """Declare the command."""
-    parser = subparsers.add_parser("walk", help="record all that a device answers", description=__doc__)
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument("address", metavar="ADDRESS", help="HOST, HOST:PORT or [IPV6]:PORT")
     parser.add_argument("root", nargs="?", default="1", metavar="OID|NAME", help="where to begin (%(default)s: everything)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.snmprec", help="file to write; without it, to standard output")

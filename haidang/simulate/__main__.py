@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .command import add_arguments
+from .command import declare
 
 
 def main() -> int:
     """Read the command line and do what it says."""
-    parser = argparse.ArgumentParser(prog="python -m haidang.simulate", description="A synthetic province on loopback addresses.")
-    add_arguments(parser)
+    parser = argparse.ArgumentParser(prog="python -m haidang.simulate")
+    declare(parser)
     args = parser.parse_args()
     code: int = args.func(args)
     return code

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from . import settings
 from .control import send
@@ -23,17 +22,6 @@ from .settings import Credentials
 PORT = 1161
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the ones of `haidang`."""
-    parser = subparsers.add_parser(
-        "simulate",
-        help="a synthetic province that answers real SNMP on loopback addresses",
-        description="Offices with routers, switches, printers, UPS and workstations, each on its own loopback address of one UDP "
-        "port, in v1, v2c and v3. The same numbers give the same province.",
-    )
-    add_arguments(parser)
-
-
 def port(text: str) -> int:
     """A port's number on the command line; 0 is a free one."""
     if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
@@ -41,8 +29,12 @@ def port(text: str) -> int:
     return int(text)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def declare(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
+    parser.description = (
+        "Offices with routers, switches, printers, UPS and workstations, each on its own loopback address of one UDP port, "
+        "in v1, v2c and v3. The same numbers give the same province."
+    )
     default = Credentials()
     parser.set_defaults(func=run)
     parser.add_argument("--units", type=int, default=12, metavar="N", help="offices (default: 12)")

@@ -53,6 +53,16 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert len(capsys.readouterr().out) > 100
 
 
+def test_each_command_is_listed_with_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    """`haidang --help` lists every command with its line, also when one of them is named behind it."""
+    for words in (["--help"], ["--help", "probe"]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 0
+        listed = " ".join(capsys.readouterr().out.split())
+        assert all(f" {command} {does}" in listed for command, (_, does) in COMMANDS.items())
+
+
 def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     """`haidang` alone lists the commands and is an error of the command line."""
     assert main([]) == 2

@@ -27,8 +27,8 @@ SMALL = ["--units", "2", "--devices", "12", "--interval", "2"]
 
 def arguments(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    demo.add_parser(parser.add_subparsers())
-    return parser.parse_args(["demo", *words])
+    demo.declare(parser)
+    return parser.parse_args(words)
 
 
 @pytest.fixture

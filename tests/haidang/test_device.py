@@ -45,8 +45,8 @@ def haidang(tmp_path: Path, capsys: pytest.CaptureFixture[str], database_url: st
 
     def call(*words: str) -> tuple[int, str, str]:
         parser = argparse.ArgumentParser()
-        device.add_parser(parser.add_subparsers())
-        args = parser.parse_args(["device", *words, "--config", str(config)])
+        device.declare(parser)
+        args = parser.parse_args([*words, "--config", str(config)])
         code = args.func(args)
         out, err = capsys.readouterr()
         return code, out, err

@@ -339,9 +339,9 @@ def test_the_written_settings_are_the_collectors(tmp_path: Path, versions: str) 
     """`--write-settings` gives a file that the collector accepts and that names every unit and device."""
     path = tmp_path / "haidang.toml"
     parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
+    command.declare(parser)
     args = parser.parse_args(
-        ["simulate", "--units", "5", "--devices", "40", "--port", "2161", "--versions", versions, "--write-settings", str(path)]
+        ["--units", "5", "--devices", "40", "--port", "2161", "--versions", versions, "--write-settings", str(path)]
     )
     assert args.func(args) == 0
     found = reader.read(path)
@@ -356,9 +356,9 @@ def test_the_written_settings_are_the_collectors(tmp_path: Path, versions: str) 
 def test_arguments_that_do_not_go_together_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     """More units than devices, or a protocol that USM does not know: a message and exit code 2."""
     parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
+    command.declare(parser)
     for words in (["--units", "5", "--devices", "4"], ["--auth", "ROT13"]):
-        args = parser.parse_args(["simulate", *words])
+        args = parser.parse_args(words)
         assert args.func(args) == 2
         assert "haidang simulate: " in capsys.readouterr().err
 
