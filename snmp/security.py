@@ -48,7 +48,7 @@ class Security(Protocol):
     overhead: int
     """Octets of a request beside its variable bindings, more or less."""
     room: int
-    """Octets of variable bindings that a message of the device holds at most, as far as it says so."""
+    """Octets of variable bindings that an answer in one packet holds at most, and no more than the device says it sends."""
     mismatch: str
     """What to say of an answer that came from the right place and was not acceptable."""
 
@@ -81,7 +81,7 @@ class Clear:
 
     def __init__(self, name: bytes, version: int) -> None:
         self.overhead = 20 + len(name)
-        self.room = message.MAX_MESSAGE - self.overhead
+        self.room = message.PACKET - self.overhead
         self._name, self._version = name, version
         self._lead = ber.encode_integer(version) + ber.tlv(ber.OCTET_STRING, name)
         self._heads: dict[tuple[int, int], bytes] = {}
@@ -142,13 +142,20 @@ def _shared(name: bytes, version: int) -> Clear:
     return _SHARED.setdefault((name, version), Clear(name, version))
 
 
+_FRAME = 85
+"""Octets of a usual v3 message beside its variable bindings, engine IDs, names and MAC."""
+_GROWTH = 16
+"""Of what a device says it sends at most this part is left free, for values that grow until they are learnt again."""
+
+
 class Usm:
     """USM towards one device (RFC 3414): its engine, the keys for it, its boots and time as last heard."""
 
-    __slots__ = ("_boots", "_clock", "_context", "_engine_id", "_flags", "_keys", "_sealed", "_user", "room")
+    __slots__ = (
+        "_boots", "_clock", "_context", "_engine_id", "_flags", "_keys", "_max_size", "_sealed", "_user", "overhead", "room"
+    )  # fmt: skip
 
     mismatch = "an answer came that is not signed, or not by the engine and user that were asked"
-    overhead = 140
 
     def __init__(self, user: User, context: bytes) -> None:
         self._user = user
@@ -159,16 +166,15 @@ class Usm:
         self._sealed: Sealed | None = None
         """What writes and reads nearly every message, when it is known how."""
         self._boots = 0
-        self.room = message.MAX_MESSAGE - self.overhead
         self._clock = 0.0
         """The loop's time at which the engine's time was 0."""
+        self._measure(message.MAX_MESSAGE)
 
     def within(self, context: bytes) -> Usm:
         """The same user of the same engine in another context: nothing of it needs to be asked again."""
         found = Usm(self._user, context)
         found._engine_id, found._keys, found._boots, found._clock = self._engine_id, self._keys, self._boots, self._clock
-        found.room = self.room
-        found._seal()
+        found._measure(self._max_size)
         return found
 
     @property
@@ -216,6 +222,8 @@ class Usm:
         if level and (opened.boots, opened.time) > (self._boots, int(now - self._clock)):
             # RFC 3414 section 3.2 step 7b: the latest authenticated notion of the engine's time
             self._hear(opened, now)
+        elif opened.max_size != self._max_size:
+            self._measure(opened.max_size)
         return pdu
 
     def _reported(self, opened: v3.Message, pdu: Pdu, now: float) -> _Discovery | None:
@@ -255,13 +263,18 @@ class Usm:
     def _hear(self, opened: v3.Message, now: float) -> None:
         self._boots = opened.boots
         self._clock = now - opened.time
-        if self._sealed is None or self.room != opened.max_size - self.overhead:
-            self.room = opened.max_size - self.overhead
-            self._seal()
+        if self._sealed is None or opened.max_size != self._max_size:
+            self._measure(opened.max_size)
 
-    def _seal(self) -> None:
-        if self._keys is not None and self._keys.level == v3.LEVEL and self._keys.aes:
-            self._sealed = Sealed(self._user.name, self._keys, self._context, self.room + self.overhead)
+    def _measure(self, max_size: int) -> None:
+        """Take it that the engine sends messages of `max_size` octets at most, and have the parts of such messages ready."""
+        keys = self._keys
+        self._max_size = max_size
+        names = 2 * len(self._engine_id) + len(self._user.name) + len(self._context)
+        self.overhead = _FRAME + names + (keys.mac_length if keys is not None else 0)
+        self.room = min(max_size - max_size // _GROWTH, message.PACKET) - self.overhead
+        if keys is not None and keys.level == v3.LEVEL and keys.aes:
+            self._sealed = Sealed(self._user.name, keys, self._context, max_size)
 
 
 _COMPLAINTS: dict[type[SnmpError], str] = {

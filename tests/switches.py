@@ -34,6 +34,8 @@ class Switch:
     def __init__(self, rows: Rows, users: Sequence[User] = (), max_size: int = 1472) -> None:
         self.rows = rows
         self.crook: Crook | None = None
+        self.sizes: list[int] = []
+        """Octets of its answers."""
         self.agent = responder(Tree.of(()), users, max_size=max_size)
         self.peer: Peer
 
@@ -42,6 +44,7 @@ class Switch:
         answer = crooked(self.agent.answer, self.crook) if self.crook else self.agent.answer
         found = answer(data, source)
         assert found is None or isinstance(found, bytes)
+        self.sizes.append(len(found or b""))
         return found
 
     def truth(self) -> dict[object, float]:

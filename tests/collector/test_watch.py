@@ -27,6 +27,7 @@ from snmp.security import Community
 from snmp.usm import User
 
 SEALED = User(b"sealed", "SHA-1", b"authpass1234", "AES-128", b"privpass1234")
+WORDY = User(b"w" * 32, "SHA-512", b"authpass1234", "AES-256", b"privpass1234")
 TABLE_CHANGED = OID.parse("1.3.6.1.2.1.31.1.5.0")
 
 
@@ -405,19 +406,52 @@ def test_devices_that_truncate_or_skip(crook: Any) -> None:
     run(work)
 
 
-@pytest.mark.parametrize("size", [700, 1400])
-def test_an_engine_is_asked_for_no_more_than_it_says_it_sends(size: int) -> None:
+@pytest.mark.parametrize("user", [SEALED, WORDY], ids=["SEALED", "WORDY"])
+@pytest.mark.parametrize("size", [message.MIN_MESSAGE, 700, 900, 1400])
+def test_an_engine_is_asked_for_no_more_than_it_says_it_sends(user: User, size: int) -> None:
     """A v3 device that tells a maximum message size is never asked for an answer it would have to cut."""
 
     async def work() -> None:
-        switch = Switch(many(), [SEALED], max_size=size)
+        for count in (3, 8, 40):
+            switch = Switch(many(count), [user], max_size=size)
+            async with desk(switch) as own:
+                watch = own.watch(switch, user)
+                for _ in range(3):
+                    assert right(await own.turn(watch), switch)
+                    ticked(switch)
+                assert watch.bearing.rung == 0, count
+
+    run(work)
+
+
+@pytest.mark.parametrize("count", [16, 24])
+def test_counters_grow_within_what_an_engine_sends(count: int) -> None:
+    """A v3 device whose answers fill what it sends is asked in the same shape when its counters take an octet more."""
+
+    async def work() -> None:
+        switch = Switch(many(count), [SEALED])
         async with desk(switch) as own:
             watch = own.watch(switch, SEALED)
             for _ in range(3):
                 assert right(await own.turn(watch), switch)
-                ticked(switch)
+                ticked(switch, 2**24)
             assert watch.bearing.rung == 0
-            assert watch.target.security.room < size
+
+    run(work)
+
+
+@pytest.mark.parametrize("count", [14, 17, 35])
+def test_answers_fit_a_packet_whatever_the_user(count: int) -> None:
+    """A long user name and a long MAC leave fewer octets for objects: no answer that was planned is sent in fragments."""
+
+    async def work() -> None:
+        switch = Switch(many(count), [WORDY], max_size=message.MAX_MESSAGE)
+        async with desk(switch) as own:
+            watch = own.watch(switch, WORDY)
+            await own.turn(watch)
+            switch.sizes.clear()
+            assert right(await own.turn(watch), switch)
+            assert max(switch.sizes) <= message.PACKET
 
     run(work)
 

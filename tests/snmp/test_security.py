@@ -240,6 +240,23 @@ def test_contexts_are_asked_for() -> None:
     run(whole)
 
 
+@pytest.mark.parametrize("user", USERS, ids=lambda user: user.name.decode())
+def test_what_an_engine_sends_at_most_is_taken_from_its_answers(user: User) -> None:
+    """What the last answer says counts, not only the Report before the first, and not only with a later time."""
+    engine, number = b"\x80\0\0\0\x05engine", 0x01020304
+    security = Usm(user, b"")
+    security.unwrap(report(security.wrap(Request(message.GET, b""), number, 9.0), UNKNOWN_ENGINE, engine, time=9), number, 9.0)
+    rooms = [security.room]
+    keys = user.localise(engine) if user.level else None
+    pdu = Pdu(message.RESPONSE, number, 0, 0, message.encode_varbinds([text(value=bytes(300))]))
+    scoped = v3.encode_scoped(engine, b"", message.encode_pdu(pdu))
+    for max_size in (1400, 1400, 484, 1400):
+        answer = v3.encode(number, user.level, engine, 1, 9, user.name, scoped, keys, max_size)
+        assert security.unwrap(answer, number, 9.0) == pdu
+        rooms.append(security.room)
+    assert rooms[0] > rooms[1] == rooms[2] == rooms[4] > rooms[3] > 200
+
+
 # what a device complains of
 
 
