@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from collector.errors import CollectorError
@@ -24,13 +23,14 @@ from config.agents import LOOPBACK
 from config.errors import ConfigError
 from config.pin import pin_in
 from config.settings import Settings
-from config.tables import duration, suggest
+from config.tables import duration
 from snmp.errors import DecodeError
 from snmp.message import decode_varbinds
 
 from . import release, snmprec
 from .columns import aligned
 from .moment import minute
+from .options import add_config, check_unit
 from .sentence import counted
 
 MOST = 10_000
@@ -46,7 +46,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
     def add(name: str, func: Callable[[Agents, Settings, argparse.Namespace], Iterator[str]], help: str) -> Any:
         command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
+        add_config(command)
         command.set_defaults(func=lambda args: run(func, args))
         return command
 
@@ -91,8 +91,7 @@ def run(func: Callable[[Agents, Settings, argparse.Namespace], Iterator[str]], a
 
 def invite(agents: Agents, found: Settings, args: argparse.Namespace) -> Iterator[str]:
     """A new code, and the command that uses it."""
-    if args.unit not in found.units:
-        raise ConfigError(f'no [[unit]] has the id "{args.unit}"{suggest(args.unit, found.units)}')
+    check_unit(found, args.unit, args.config)
     if not 1 <= args.count <= MOST:
         raise ConfigError(f"--count: found {args.count}, expected a number from 1 to {MOST}")
     try:

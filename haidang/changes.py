@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Collection, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from collector.errors import CollectorError
@@ -20,6 +19,7 @@ from config.tables import duration, suggest
 
 from .columns import aligned
 from .moment import minute
+from .options import add_config, check_unit
 
 _SINCE = duration(1, 36500 * 86400)
 
@@ -38,14 +38,14 @@ def add_parsers(commands: Any) -> None:
     history.set_defaults(func=run_history)
     for each in (command, history):
         each.add_argument("--json", action="store_true", help="one JSON object a line; times are Unix seconds")
-        each.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
+        add_config(each)
 
 
 def run_changes(args: argparse.Namespace) -> int:
     """The changes of a span of time that ends now; 1 when the inventory cannot be read."""
     found = settings.read(args.config)
-    if args.unit is not None and args.unit not in found.units:
-        raise ConfigError(f'{args.config}: no [[unit]] has the id "{args.unit}"{suggest(args.unit, found.units)}')
+    if args.unit is not None:
+        check_unit(found, args.unit, args.config)
     try:
         since = time.time() - _SINCE(args.since)
     except ValueError as error:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from pathlib import Path
 
 from config import settings
 from config.errors import ConfigError
 from config.profiles import Profiles
 
+from .options import add_config
 from .sentence import counted
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
+    add_config(parser)
     parser.set_defaults(func=run)
 
 

@@ -40,6 +40,7 @@ from exporters.remote_write import Writer
 
 from . import log as logs
 from .check import load_profiles
+from .options import add_config
 from .sentence import counted
 from .target import split
 
@@ -50,7 +51,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run_parser = commands.add_parser("run", help="run in the foreground until SIGTERM; SIGHUP reads the settings again")
-    run_parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
+    add_config(run_parser)
     run_parser.add_argument("--listen", metavar="HOST:PORT", help="serve the pages here instead; port 0: a free one")
     run_parser.set_defaults(func=run)
 

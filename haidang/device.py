@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from collector.errors import CollectorError
@@ -18,13 +17,12 @@ from collector.estate.inventory import Inventory, Record
 from collector.estate.machines import Act, Doubt, Held, Machine, Machines, Sighting, Why
 from collector.model import Facts
 from config import settings
-from config.errors import ConfigError
-from config.tables import suggest
 from exporters.device import make
 
 from . import changes
 from .columns import aligned
 from .moment import minute
+from .options import add_config, check_unit
 
 NAME = "a device's id in the settings, or a machine's number"
 
@@ -35,13 +33,13 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
     def add(name: str, func: Callable[[Machines, argparse.Namespace], Iterable[str]], help: str) -> Any:
         command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
+        add_config(command)
         command.set_defaults(func=lambda args: run(func, args))
         return command
 
     listed = "the inventory: every device, what it is, how it stands and when it answered last"
     command = commands.add_parser("list", help=listed, description=listed[0].upper() + listed[1:] + ".")
-    command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
+    add_config(command)
     command.add_argument("--unit", metavar="U", help="only of this unit")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(func=run_list)
@@ -84,14 +82,11 @@ _PATHS = ("unit", "address", "kind", "vendor", "model", "serial", "name", "os.na
 def run_list(args: argparse.Namespace) -> int:
     """The inventory as it was last written."""
     found = settings.read(args.config)
-    if args.unit is not None and args.unit not in found.units:
-        raise ConfigError(f'{args.config}: no [[unit]] has the id "{args.unit}"{suggest(args.unit, found.units)}')
+    if args.unit is not None:
+        check_unit(found, args.unit, args.config)
     try:
-        inventory = Inventory.open(found.collector.database.reveal())
-        try:
+        with closing(Inventory.open(found.collector.database.reveal())) as inventory:
             records, said = inventory.devices(), inventory.said(_PATHS)
-        finally:
-            inventory.close()
     except CollectorError as error:
         print(f"haidang: {error}", file=sys.stderr)
         return 1

@@ -26,6 +26,7 @@ from .check import load_profiles
 from .columns import aligned
 from .looking import Looking, count_addresses, dry_run, plain, what_is
 from .moment import minute
+from .options import add_config, check_unit
 from .sentence import counted
 
 WAITING = (State.NEW, State.LOCKED)
@@ -40,7 +41,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
     def add(name: str, func: Callable[[argparse.Namespace], int], help: str) -> Any:
         command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
+        add_config(command)
         command.set_defaults(func=func)
         return command
 
@@ -93,8 +94,8 @@ def show(args: argparse.Namespace) -> int:
     states = State if args.state and "all" in args.state else [State(one) for one in args.state or WAITING]
 
     def work(candidates: Candidates, found: Settings) -> Iterator[str]:
-        if args.unit and args.unit not in found.units:
-            raise ConfigError(f"{args.config}: no [[unit]] has the id {args.unit!r}")
+        if args.unit:
+            check_unit(found, args.unit, args.config)
         every = candidates.all(args.unit, states)
         if args.json:
             yield from (json.dumps(asdict(one), ensure_ascii=False) for one in every)

@@ -24,9 +24,9 @@ from collector.estate.releases import DIRECTORY, Release, Releases, read_key, wr
 from config import release, settings
 from config.errors import ConfigError
 from config.settings import Settings
-from config.tables import suggest
 
 from .columns import aligned
+from .options import add_config, check_unit
 from .sentence import counted
 
 COLUMNS = ("VERSION", "PLATFORM", "OFFERED TO", "UNITS", "SIZE", "REPLACES")
@@ -48,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
             return func(Releases(directory(found)), found, args)
 
         command = alone(name, carry_out, help)
-        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
+        add_config(command)
         return command
 
     alone("key", key, "make a key pair: the private key goes into FILE, the public one is printed").add_argument(
@@ -164,13 +164,14 @@ def publish(releases: Releases, found: Settings, args: argparse.Namespace) -> It
         raise ReleaseError(f"{beside}: is not what haidang agent release sign writes: {error}") from error
     if not isinstance(signed, dict):
         raise ReleaseError(f"{beside}: is not what haidang agent release sign writes")
-    yield _offered(releases.publish(args.file, signed, _percent(args.stage), _units(found, args.unit)))
+    yield _offered(releases.publish(args.file, signed, _percent(args.stage), _units(found, args.unit, args.config)))
 
 
 def stage(releases: Releases, found: Settings, args: argparse.Namespace) -> Iterator[str]:
     """Offer a release to others, too."""
     version, platform = _named(args.release)
-    yield _offered(releases.stage(platform, version, _percent(args.stage), _units(found, args.unit) if args.unit else None))
+    units = _units(found, args.unit, args.config) if args.unit else None
+    yield _offered(releases.stage(platform, version, _percent(args.stage), units))
 
 
 def withdraw(releases: Releases, found: Settings, args: argparse.Namespace) -> Iterator[str]:
@@ -215,11 +216,10 @@ def _percent(word: str) -> float:
         raise ConfigError(f'--stage: found {word!r}, expected a share such as "5%"') from None
 
 
-def _units(found: Settings, named: list[str]) -> list[str]:
-    """These units and all below them."""
+def _units(found: Settings, named: list[str], path: Path) -> list[str]:
+    """These units and all below them; `path` is the settings' file."""
     for unit in named:
-        if unit not in found.units:
-            raise ConfigError(f'no [[unit]] has the id "{unit}"{suggest(unit, found.units)}')
+        check_unit(found, unit, path)
     chosen = set(named)
     while below := {unit.id for unit in found.units.values() if unit.parent in chosen} - chosen:
         chosen |= below

@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from collector.discovery import enlarged
@@ -27,12 +26,11 @@ from collector.model import Finding, State
 from collector.polling.surveyor import Picture, remembered
 from collector.service import Service
 from config import settings
-from config.errors import ConfigError
 from config.settings import Settings
-from config.tables import suggest
 
 from .check import load_profiles
 from .moment import exact, minute
+from .options import add_config, check_unit
 from .sentence import counted
 from .terminal import ERASE
 
@@ -50,7 +48,7 @@ STRANGERS = 3
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings, haidang.toml")
+    add_config(parser)
     parser.add_argument("--unit", metavar="U", help="one unit by its id; all unless named")
     parser.add_argument("--json", action="store_true", help="all that is known, for programs")
     parser.add_argument(
@@ -62,8 +60,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print it; 1 when the inventory cannot be read."""
     found = settings.read(args.config)
-    if args.unit is not None and args.unit not in found.units:
-        raise ConfigError(f'{args.config}: no [[unit]] has the id "{args.unit}"{suggest(args.unit, found.units)}')
+    if args.unit is not None:
+        check_unit(found, args.unit, args.config)
     units = [args.unit] if args.unit is not None else list(found.units)
     url = found.collector.database.reveal()
     try:
