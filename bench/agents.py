@@ -27,7 +27,7 @@ from snmp import ber, message, session
 from snmp.client import Client, Credential, Request, Target
 from snmp.oid import OID
 from snmp.security import Community
-from snmp.table import walk_columns
+from snmp.table import MANNERS, walk_columns
 from snmp.usm import User
 
 from . import process, work
@@ -158,7 +158,8 @@ class Manager:
 
         known = self._loop.run_until_complete(cells())
         scalars = {OID.parse(name.removesuffix(".0")) for name in work.SCALARS}
-        self._asked[agent.port] = target, [question.request() for question in ask_for(known, closed=scalars)]
+        manner = MANNERS[0]._replace(octets=min(MANNERS[0].octets, target.security.room))
+        self._asked[agent.port] = target, [question.request() for question in ask_for(known, manner, closed=scalars)]
         return sum(map(len, known.values()))
 
     def poll(self, agent: Agent) -> None:

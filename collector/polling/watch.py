@@ -223,12 +223,11 @@ class Asking:
         """Ask what the plan says. `fresh` is what was learnt this very turn; `greeted`: it answered a moment ago."""
 
         def then(reading: Reading) -> Result | None:
-            if reading.duration is None and (fresh is not None or greeted):
-                # it answered a moment ago: what it does not answer, or with garbage, is the shape it is asked in
-                if reading.outcome is Outcome.TIMEOUT:
-                    reading = reading._replace(error=errors.StatusError(message.TOO_BIG), duration=0.0)
-                elif reading.outcome is Outcome.MALFORMED:
-                    reading = reading._replace(duration=0.0)
+            # it answered a moment ago: what it does not answer, or with garbage, is the shape it is asked in
+            if reading.duration is None and reading.outcome is Outcome.TIMEOUT and (fresh is not None or greeted):
+                reading = reading._replace(error=errors.StatusError(message.TOO_BIG), duration=0.0)
+            elif reading.duration is None and reading.outcome is Outcome.MALFORMED and fresh is not None:
+                reading = reading._replace(duration=0.0)
             if reading.duration is None:
                 if reading.outcome is Outcome.MALFORMED:
                     watch.relearn = 0.0  # perhaps only what it is asked

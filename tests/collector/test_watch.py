@@ -456,6 +456,24 @@ def test_answers_fit_a_packet_whatever_the_user(count: int) -> None:
     run(work)
 
 
+def test_a_device_that_comes_back_with_garbage_is_learnt_again() -> None:
+    """A device that was silent and answers every question but the plain ones with garbage says so, and is right a turn later."""
+
+    async def work() -> None:
+        switch = Switch(many(20))
+        async with desk(switch) as own:
+            watch = own.watch(switch)
+            assert right(await own.turn(watch), switch)
+            switch.crook = lambda asked, found: SILENCE
+            assert (await own.turn(watch)).outcome is Outcome.TIMEOUT
+            switch.crook = lambda asked, found: GARBAGE if asked.kind == message.GET_BULK else found
+            result = await own.turn(watch)
+            assert (result.outcome, result.block, result.duration) == (Outcome.MALFORMED, None, None)
+            assert right(await own.turn(watch), switch)
+
+    run(work)
+
+
 def test_a_device_that_came_to_bear_less_is_found_out() -> None:
     """A device that was asked in large shapes for long and then fails on them: all is there again within a few turns."""
 
