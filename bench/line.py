@@ -26,9 +26,7 @@ _COLUMNS = {
     "interface_transmit_discards_total": "1.3.6.1.2.1.2.2.1.19",
     "interface_transmit_errors_total": "1.3.6.1.2.1.2.2.1.20",
     "interface_receive_bytes_total": "1.3.6.1.2.1.31.1.1.1.6",
-    "interface_receive_packets_total": "1.3.6.1.2.1.31.1.1.1.7",
     "interface_transmit_bytes_total": "1.3.6.1.2.1.31.1.1.1.10",
-    "interface_transmit_packets_total": "1.3.6.1.2.1.31.1.1.1.11",
     "interface_speed_bytes_per_second": "1.3.6.1.2.1.31.1.1.1.15",
     "interface_full_duplex": "1.3.6.1.2.1.10.7.2.1.19",
 }

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from config.profiles import Profiles
 from config.settings import Credential, Settings
+from config.settings import Device as DeviceSettings
 from config.settings import Unit as UnitSettings
 from snmp import message
 from snmp.client import Client, Target
@@ -47,6 +48,16 @@ def open_credential(credential: Credential) -> Community | User:
     assert credential.community is not None
     version = message.V1 if credential.version == "1" else message.V2C
     return Community(credential.community.reveal().encode(), version)
+
+
+def device_of(told: DeviceSettings) -> Device:
+    """A device of the settings, as the collector has it."""
+    return Device(told.id, told.address, told.port, told.credential, told.unit, told.profile, told.name)
+
+
+def unit_of(told: UnitSettings) -> Unit:
+    """A unit of the settings, as the collector has it."""
+    return Unit(told.id, told.name, told.kind, told.parent)
 
 
 def budget(unit: UnitSettings) -> tuple[float, float]:
@@ -119,8 +130,7 @@ class Service:
         self._settings = settings
         self._arrange_lines(settings.units)
         before, self.watches = self.watches, {}
-        for one in settings.devices:
-            device = Device(one.id, one.address, one.port, one.credential, one.unit, one.profile, one.name)
+        for device in map(device_of, settings.devices):
             self.watches[device.id] = self._watch(device, before.pop(device.id, None))
         for gone in before.values():
             gone.gone = True
@@ -185,13 +195,12 @@ class Service:
             by_unit[watch.device.unit].append(watch)
         before, self.cycles = self.cycles, {}
         for i, (name, unit) in enumerate(units.items()):
-            as_model = Unit(unit.id, unit.name, unit.kind, unit.parent)
             cycle = before.pop(name, None)
             if cycle is None:
-                cycle = Cycle(as_model, unit.interval, self._asking, self.sinks, self.tally)
+                cycle = Cycle(unit_of(unit), unit.interval, self._asking, self.sinks, self.tally)
                 cycle.others = lambda unit: self.reporting(unit)
                 cycle.start(i / len(units), max(HURRY, len(self.watches) / FIRST_TURNS))
-            cycle.settle(as_model, unit.interval, by_unit[name])
+            cycle.settle(unit_of(unit), unit.interval, by_unit[name])
             self.cycles[name] = cycle
         for cycle in before.values():
             cycle.stop()

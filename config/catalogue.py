@@ -114,8 +114,6 @@ _METRICS = (
     _polled("haidang_interface_full_duplex", "Whether the interface runs full duplex; absent where unknown.", "interface"),
     _polled("haidang_interface_receive_bytes_total", "Bytes received.", "interface"),
     _polled("haidang_interface_transmit_bytes_total", "Bytes sent.", "interface"),
-    _polled("haidang_interface_receive_packets_total", "Unicast packets received.", "interface"),
-    _polled("haidang_interface_transmit_packets_total", "Unicast packets sent.", "interface"),
     _polled("haidang_interface_receive_errors_total", "Packets received with errors.", "interface"),
     _polled("haidang_interface_transmit_errors_total", "Packets not sent because of errors.", "interface"),
     _polled("haidang_interface_receive_discards_total", "Packets discarded though received without error.", "interface"),

@@ -43,16 +43,6 @@ def parser(named: str) -> argparse.ArgumentParser:
     return top
 
 
-def version() -> str:
-    """The installed version, or "unknown" when it runs from a tree that was never installed."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("haidang")
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run a command: 0 done, 1 it did not work out, 2 the command line or the settings are wrong."""
     terminal.prepare()
@@ -60,6 +50,8 @@ def main(argv: list[str] | None = None) -> int:
     top = parser(next((word for word in words if not word.startswith("-")), ""))
     args = top.parse_args(words)
     if args.tell_version:
+        from .version import version  # imports importlib.metadata, which no other command needs at its start
+
         print(f"haidang {version()}")
         return 0
     if "func" not in args:

@@ -24,7 +24,7 @@ from collector.estate.releases import Releases
 from collector.model import Device, Unit
 from collector.polling.surveyor import Picture, samples
 from collector.reporting import Reporters
-from collector.service import Service, collect_seldom
+from collector.service import Service, collect_seldom, device_of, unit_of
 from config import settings
 from config.errors import ConfigError
 from config.profiles import Profiles
@@ -43,6 +43,7 @@ from .check import load_profiles
 from .options import add_config
 from .sentence import counted
 from .target import split
+from .version import version
 
 log = logging.getLogger(__name__)
 
@@ -170,9 +171,10 @@ class Running:
         """Open the pages; raises exporters.errors.ListenError."""
         assert self.service is not None
         web = self.settings.web
+        about = {"haidang_collector_info": {version(): 1.0}}
         self.server = Server(
             self.pages,
-            Health(self.service.numbers, self.pages.numbers, *self._counts()),
+            Health(lambda: about, self.service.numbers, self.pages.numbers, *self._counts()),
             host=listen[0],
             port=listen[1],
             certificate=web.tls_certificate,
@@ -274,7 +276,4 @@ def _fixed(found: Settings) -> Mapping[str, Any]:
 
 
 def _estate(found: Settings) -> tuple[list[Unit], list[Device]]:
-    return (
-        [Unit(unit.id, unit.name, unit.kind, unit.parent) for unit in found.units.values()],
-        [Device(d.id, d.address, d.port, d.credential, d.unit, d.profile, d.name) for d in found.devices],
-    )
+    return [*map(unit_of, found.units.values())], [*map(device_of, found.devices)]

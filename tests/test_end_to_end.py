@@ -20,6 +20,7 @@ from collector.estate.inventory import Inventory
 from exporters import alerts, grafana
 from exporters.sd import scrape_config
 from haidang.simulate.running import Running
+from haidang.version import version
 
 HOUSE = Path(__file__).parents[1]
 INTERVAL = 2
@@ -125,6 +126,12 @@ def test_prometheus_discovers_and_finds_everything(prometheus: peers.Prometheus)
     """Prometheus finds the pages through /sd/prometheus and has every device of every office, and this machine."""
     prometheus.wait_for('count(haidang_device_state{state="up"} == 1) == 31')
     prometheus.wait_for('count(count by (unit) (haidang_device_state{state="up"} == 1)) == 4')
+
+
+def test_the_collector_tells_its_version(prometheus: peers.Prometheus) -> None:
+    """The health page names the version that runs, so that several collectors can be compared."""
+    ((labels, value),) = prometheus.wait_for("haidang_collector_info")
+    assert (labels["version"], value) == (version(), 1)
 
 
 def test_the_agents_interfaces_are_found(prometheus: peers.Prometheus) -> None:
