@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from collector.errors import InventoryError
-from collector.estate.database import connect, writing
+from collector.estate.database import MIGRATIONS, connect, writing
 from collector.estate.schema import METADATA
 
 
@@ -33,6 +34,14 @@ def test_migrations_build_the_schema(database_url: str) -> None:
     assert any("ended > " in str(condition) for condition in partial["dialect_options"].values())
     for engine in engines:
         engine.dispose()
+
+
+def test_a_migration_is_named_for_its_revision() -> None:
+    """The files of the migrations begin with their revisions, in their order: that is how an up-to-date schema is known."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    names = sorted(path.name for path in (MIGRATIONS / "versions").glob("*.py"))
+    revisions = [one.revision for one in script.walk_revisions()][::-1]
+    assert [name.partition("_")[0] for name in names] == revisions
 
 
 def test_newer_schema_is_refused(database_url: str) -> None:
