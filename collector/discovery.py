@@ -21,12 +21,12 @@ from config.profiles import Profiles
 from config.settings import Device, Settings
 from snmp.client import Client, Target
 
+from .credential import open_credential
 from .errors import CollectorError
 from .estate.candidates import Candidate, Candidates, State, known_addresses
 from .polling.cases import Known, Opener
 from .polling.discover import Search
 from .polling.line import Line
-from .service import open_credential
 
 log = logging.getLogger(__name__)
 

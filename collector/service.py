@@ -11,21 +11,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from config.profiles import Profiles
-from config.settings import Credential, Settings
 from config.settings import Device as DeviceSettings
+from config.settings import Settings
 from config.settings import Unit as UnitSettings
-from snmp import message
 from snmp.client import Client, Target
-from snmp.security import Community
-from snmp.usm import User
 
+from .credential import open_credential
 from .estate.inventory import Inventory
 from .estate.links import Links
+from .estate.picture import Picture
 from .model import Block, Device, Facts, Sink, State, Status, Unit
 from .polling.line import Line
 from .polling.plan import Plan
 from .polling.schedule import HURRY, Cycle, Tally
-from .polling.surveyor import Picture, Surveyor
+from .polling.surveyor import Surveyor
 from .polling.watch import Asking, Watch, identity, restore
 
 log = logging.getLogger(__name__)
@@ -38,16 +37,6 @@ LOOK_UPS = 8
 """Names looked up side by side."""
 BYTES_SHARE = 0.1
 """The part of a unit's bandwidth that polling may take, both directions together."""
-
-
-def open_credential(credential: Credential) -> Community | User:
-    """What the client needs of a credential of the settings."""
-    if credential.version == "3":
-        secrets = [s.reveal().encode() if s is not None else b"" for s in (credential.auth_secret, credential.priv_secret)]
-        return User(credential.user.encode(), credential.auth, secrets[0], credential.priv, secrets[1])
-    assert credential.community is not None
-    version = message.V1 if credential.version == "1" else message.V2C
-    return Community(credential.community.reveal().encode(), version)
 
 
 def device_of(told: DeviceSettings) -> Device:

@@ -19,10 +19,10 @@ from collector.errors import CollectorError
 from collector.estate.agents import Agents
 from collector.estate.candidates import Candidates
 from collector.estate.inventory import Inventory
+from collector.estate.picture import Picture, samples
 from collector.estate.releases import DIRECTORY as RELEASES
 from collector.estate.releases import Releases
 from collector.model import Device, Unit
-from collector.polling.surveyor import Picture, samples
 from collector.reporting import Reporters
 from collector.service import Service, collect_seldom, device_of, unit_of
 from config import settings

@@ -9,10 +9,8 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from collector.discovery import enlarged
+from collector.credential import open_credential
 from collector.errors import CollectorError
-from collector.estate.candidates import Candidates
-from collector.service import open_credential
 from config import settings
 from config.errors import ConfigError
 from snmp import message
@@ -104,6 +102,9 @@ def _secret(name: str, protocol: str, variable: str) -> bytes:
 def _devices(known: settings.Settings, address: str) -> Iterable[settings.Device]:
     """Those of the settings; the inventory, which has the ones that discovery found, is opened when these do not have it."""
     yield from known.devices
+    from collector.discovery import enlarged
+    from collector.estate.candidates import Candidates
+
     try:
         with closing(Candidates.open(known.collector.database.reveal())) as candidates:
             yield from enlarged(known, candidates.accepted()).devices

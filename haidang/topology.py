@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from collector.discovery import enlarged
 from collector.errors import CollectorError
-from collector.estate.candidates import Candidates
 from collector.estate.directory import Node
-from collector.estate.inventory import Inventory
 from collector.estate.links import Kept, Links
+from collector.estate.picture import Picture, remembered
 from collector.estate.ports import Flawed, finding
 from collector.estate.topology import UNMANAGED
 from collector.model import Finding, State
-from collector.polling.surveyor import Picture, remembered
-from collector.service import Service
 from config import settings
 from config.settings import Settings
 
-from .check import load_profiles
 from .moment import exact, minute
 from .options import add_config, check_unit
 from .sentence import counted
-from .terminal import ERASE
 
-CYCLE = 60.0
-"""Seconds of a cycle in which the devices are asked what they are, before a survey."""
-FIRST_CYCLE = 600.0
-"""Seconds after which whatever has not answered is left out of a survey."""
-TELL_EVERY = 0.5
-"""Seconds between two words on how far a survey is."""
 UNSEEN = 2 * 3600.0
 """Seconds that something has not been seen, before the unit's last survey, after which this is said."""
 STRANGERS = 3
@@ -66,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
     url = found.collector.database.reveal()
     try:
         if args.survey:
-            _survey(found, units, url)
+            from .survey import survey  # brings all that polls
+
+            survey(found, units, url)
         with closing(Links.open(url)) as links:
             nodes: dict[str, list[Node]] = defaultdict(list)
             for one in links.nodes(None if args.unit is None else units):
@@ -88,54 +77,6 @@ def run(args: argparse.Namespace) -> int:
         print("haidang topology: nothing is known yet; run the collector, or ask with --survey now", file=sys.stderr)
         return 1
     return 0
-
-
-def _survey(found: Settings, units: Collection[str], url: str) -> None:
-    """Ask the units' devices what they are, and those of the network what hangs on them; raises CollectorError."""
-    with closing(Candidates.open(url)) as candidates:
-        every = enlarged(found, candidates.accepted()).devices
-    some = replace(
-        found,
-        devices=tuple(one for one in every if one.unit in units),
-        units={id: replace(unit, interval=CYCLE) for id, unit in found.units.items() if id in units},
-    )
-    profiles = load_profiles(some)
-
-    async def ask() -> None:
-        inventory = Inventory.open(url)
-        try:
-            service = Service(some, profiles, inventory, [], afresh=True)
-            surveyed: list[str] = []
-            telling = asyncio.create_task(_tell(service, surveyed)) if sys.stderr.isatty() else None
-
-            async def survey(unit: str) -> None:
-                await service.surveyor.survey(unit)
-                surveyed.append(unit)
-
-            try:
-                ends = time.monotonic() + FIRST_CYCLE
-                while time.monotonic() < ends and any(one.status.state is State.UNKNOWN for one in service.watches.values()):
-                    await service.cycled(ends - time.monotonic())
-                await asyncio.to_thread(inventory.flush)
-                await asyncio.gather(*map(survey, some.units))
-            finally:
-                if telling is not None:
-                    telling.cancel()
-                    print(end=f"\r{ERASE}", file=sys.stderr, flush=True)
-                service.stop()
-        finally:
-            await asyncio.to_thread(inventory.close)
-
-    asyncio.run(ask())
-
-
-async def _tell(service: Service, surveyed: Sequence[str]) -> None:
-    """Say how far the survey is until cancelled."""
-    while True:
-        asked = sum(one.status.state is not State.UNKNOWN for one in service.watches.values())
-        line = f"{asked} of {len(service.watches)} devices asked, {len(surveyed)} of {len(service.cycles)} units surveyed"
-        print(end=f"\r{line}{ERASE}", file=sys.stderr, flush=True)
-        await asyncio.sleep(TELL_EVERY)
 
 
 # -- for programs

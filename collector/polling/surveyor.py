@@ -7,18 +7,19 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from snmp.client import Client
 from snmp.table import Bearing
 
 from ..errors import CollectorError
-from ..estate.directory import Directory, Node
-from ..estate.links import Kept, Links
-from ..estate.ports import Flaw, Flawed, Port, Standing, flaws, standings
+from ..estate.directory import Node
+from ..estate.links import Links
+from ..estate.picture import ANSWERING, Picture, picture
+from ..estate.ports import standings
 from ..estate.roster import Roster
-from ..estate.topology import Topology, parents, recover
-from ..model import Block, Device, Facts, Link, Outcome, Series, State, Status, Survey
+from ..estate.topology import Topology, recover
+from ..model import Block, Device, Facts, Outcome, Status, Survey
 from .ask import attempt
 from .learn import Learners
 from .survey import KINDS, survey
@@ -37,26 +38,6 @@ WITHIN = 300.0
 """Seconds in which one device's survey must end."""
 KEPT = 3 * EVERY
 """Seconds for which the survey of a device stands that does not answer any more."""
-
-Sample = tuple[Series, float]
-ANSWERING = (State.UP, State.PARTIAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A unit's topology as it is known: the links that stand, who hangs on whom, and what is wrong.
-
-    `shared` are addresses that several devices have: where these sit cannot be told. `surveyed` is when the unit was
-    last surveyed (Unix seconds), None before it was.
-    """
-
-    unit: str
-    surveyed: float | None = None
-    root: str = ""
-    links: tuple[Kept, ...] = ()
-    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    parents: Mapping[str, str] = field(default_factory=dict)
-    flaws: tuple[Flawed, ...] = ()
 
 
 class Surveyor:
@@ -227,69 +208,3 @@ class _Work:
             (id, port): standing for id, block in self.blocks.items() for port, standing in standings(block, told.get(id)).items()
         }
         return picture(self.unit, self.now, topology, links, self.nodes, ports, self.answering)
-
-
-def picture(
-    unit: str,
-    now: float,
-    topology: Topology,
-    links: Links,
-    nodes: Sequence[Node],
-    ports: Mapping[Port, Standing],
-    answering: Collection[str],
-) -> Picture:
-    """A unit's links as they are kept, and what follows from them; raises InventoryError."""
-    home = {one.id for one in nodes if one.unit == unit}
-    standing = links.standing(home)
-    own = {port: found for port, found in ports.items() if port[0] in home}
-    past = links.ports(home, "speed_bps")
-    wrong = [one for one in flaws(standing, ports, past, answering, now) if (one.device, one.port) in own]
-    hanging = parents(kept.link for kept in standing)
-    surveyed = max((kept.last_seen for kept in standing), default=None)
-    return Picture(unit, surveyed, topology.root, tuple(standing), topology.shared, hanging, tuple(wrong))
-
-
-def remembered(unit: str, now: float, nodes: Sequence[Node], links: Links) -> Picture:
-    """A unit's picture as the inventory has it, without asking anybody; raises InventoryError."""
-    ids = [one.id for one in nodes]
-    ports: dict[Port, Standing] = {}
-    for word in ("speed_bps", "duplex"):
-        for port, facts in links.ports(ids, word).items():
-            if (now_ := facts[-1]).ended is None:
-                before = ports.get(port, Standing())
-                ports[port] = (
-                    before._replace(speed=int(now_.value)) if word == "speed_bps" else before._replace(full=now_.value == "full")
-                )
-    answering = {id for id, state in links.states(ids).items() if state in ANSWERING}
-    return picture(unit, now, Topology(shared=Directory(nodes, {}).shared), links, nodes, ports, answering)
-
-
-def samples(drawn: Picture) -> list[Sample]:
-    """A picture as metrics."""
-    found: dict[Series, float] = {}
-    if drawn.surveyed is not None:
-        found[Series("haidang_unit_survey_timestamp_seconds", (("unit", drawn.unit),))] = drawn.surveyed
-    count: dict[tuple[str, str], int] = {}
-    for link, _, _, _ in drawn.links:
-        if link.port:
-            count[link.device, link.port] = count.get((link.device, link.port), 0) + 1
-        if link.remote:
-            found[_link_series(link)] = 1
-    for (device, port), machines in count.items():
-        found[Series("haidang_port_machines", (("device", device), ("interface", port)))] = machines
-    for one in drawn.flaws:
-        where = (("device", one.device), ("interface", one.port))
-        found[Series("haidang_port_degraded", (*where, ("reason", one.flaw.value)))] = 1
-        if one.flaw not in (Flaw.HALF, Flaw.MISMATCH):
-            found[Series("haidang_port_expected_bytes_per_second", where)] = one.expected / 8
-    return list(found.items())
-
-
-def _link_series(link: Link) -> Series:
-    return Series(
-        "haidang_link_info",
-        (
-            ("device", link.device), ("interface", link.port), ("remote_device", link.remote),
-            ("remote_interface", link.remote_port), ("protocol", link.how),
-        ),
-    )  # fmt: skip

@@ -18,9 +18,10 @@ from switches import PROFILES, Switch, many, series
 from virtual import clock, run
 
 from collector import service as services
+from collector.credential import open_credential
 from collector.estate.inventory import Inventory
 from collector.model import Block, Device, Facts, Outcome, State, Status
-from collector.service import Service, open_credential
+from collector.service import Service
 from config import settings as configuration
 from config.catalogue import CATALOGUE
 from config.settings import Settings

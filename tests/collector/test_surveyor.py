@@ -15,10 +15,11 @@ from sqlalchemy.exc import OperationalError
 
 from collector.estate.inventory import Inventory
 from collector.estate.links import Links
+from collector.estate.picture import Picture, remembered, samples
 from collector.estate.ports import Flaw, Flawed
 from collector.model import Block, Device, Facts, Heard, Interface, Layout, Series, State, Status, Survey
 from collector.polling import surveyor as module
-from collector.polling.surveyor import Picture, Surveyor, remembered, samples
+from collector.polling.surveyor import Surveyor
 from collector.polling.watch import Watch
 from config.catalogue import CATALOGUE
 from snmp.client import Client, Target
