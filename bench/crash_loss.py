@@ -29,7 +29,8 @@ from agent import settings, state
 from agent.report import INTERVAL, Part
 from agent.tree import HOST, at
 from collector.model import Device
-from collector.polling.receive import JOURNAL, Receive
+from collector.polling.journal import JOURNAL
+from collector.polling.receive import Receive
 from config import objects
 from config.profiles import Profiles
 from exporters.prometheus import Pages

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from collector.polling.receive import JOURNAL
+from collector.polling.journal import JOURNAL
 
 from . import informs, process
 

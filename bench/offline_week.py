@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from agent import linux, settings
 from agent.push import Push
 from agent.tree import HOST, IFX_ENTRY, SENSOR_ENTRY, Machine, at
-from collector.polling.receive import JOURNAL
+from collector.polling.journal import JOURNAL
 from config import objects
 from snmp import ber
 from snmp.engine import engine_id, steady

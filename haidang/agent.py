@@ -16,8 +16,6 @@ from typing import Any
 from collector.errors import CollectorError
 from collector.estate.admission import Agent
 from collector.estate.agents import Agents, Invitation
-from collector.polling import journal
-from collector.polling.receive import JOURNAL
 from config import settings
 from config.agents import LOOPBACK
 from config.errors import ConfigError
@@ -171,7 +169,9 @@ def show(agents: Agents, found: Settings, args: argparse.Namespace) -> Iterator[
 
 def notices(agents: Agents, found: Settings, args: argparse.Namespace) -> Iterator[str]:
     """The notifications of other kinds that are kept, one a line, the newest last."""
-    path = found.collector.state_directory / JOURNAL
+    from collector.polling import journal
+
+    path = found.collector.state_directory / journal.JOURNAL
     every = journal.notices(path) if path.exists() else []
     units = {one.key: one.unit for one in agents.all(revoked=True)}
     some = [one for one in every if not args.unit or units.get(one.device) == args.unit][-max(args.last, 1) :]

@@ -22,9 +22,8 @@ from config.errors import ConfigError
 from config.ranges import Spans, parse
 from config.settings import Settings
 
-from .check import load_profiles
+from .candidate import count_addresses, plain, what_is
 from .columns import aligned
-from .looking import Looking, count_addresses, dry_run, plain, what_is
 from .moment import minute
 from .options import add_config, check_unit
 from .sentence import counted
@@ -67,6 +66,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look; 1 when it could not be ended, 130 when it was stopped."""
+    from .check import load_profiles
+    from .looking import Looking, dry_run
+
     found = settings.read(args.config)
     chosen = _chosen(args.config, found, args.unit)
     profiles = load_profiles(found)

@@ -22,6 +22,7 @@ from config.profiles import Profiles
 from config.settings import Settings
 from snmp.client import Client
 
+from .candidate import count_addresses, plain, what_is
 from .sentence import counted
 from .terminal import ERASE
 
@@ -169,22 +170,6 @@ def _summary(tally: Tally, seconds: float) -> Iterator[str]:
         yield f"  {tally.ends[End.WITHHELD]} left alone: they have seen as many credentials as they may"
     for problem in tally.problems:
         yield f"  {problem}"
-
-
-def what_is(one: Candidate) -> str:
-    """What a find is, in a few words."""
-    maker = "" if one.model.casefold().startswith(one.vendor.casefold()) else one.vendor
-    return plain(" ".join(filter(None, (one.kind, maker, one.model, one.serial))))
-
-
-def plain(text: str) -> str:
-    """What a device says of itself, fit for a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:120]
-
-
-def count_addresses(number: int) -> str:
-    """So many addresses, in words."""
-    return f"{number} address{'' if number == 1 else 'es'}"
 
 
 def duration(seconds: float) -> str:

@@ -16,7 +16,7 @@ from peers import require
 from reporting import SECRETS, Pages, receive
 
 from collector.model import State
-from collector.polling.receive import JOURNAL
+from collector.polling.journal import JOURNAL
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 120.0

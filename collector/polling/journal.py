@@ -18,6 +18,8 @@ from .report import GRACE, Late, Notice, Report
 
 log = logging.getLogger(__name__)
 
+JOURNAL = "reports.db"
+"""Its file, in the state directory."""
 _BACK = 60.0
 """Seconds by which an observation must be newer, while its name is older, to tell that an agent's names went back."""
 _VERSION = 1

@@ -21,14 +21,13 @@ from snmp.usm import User
 from ..errors import ReceiveError
 from ..model import Device, Sink, Status
 from .inbox import Inbox, Origin, open_engine
-from .journal import Journal
+from .journal import JOURNAL, Journal
 from .refusals import Refusals
 from .report import HEAD, Late, Notice, Report, is_report, notice, read
 from .reporters import Reporter, stand_together
 
 log = logging.getLogger(__name__)
 
-JOURNAL = "reports.db"
 WAITING = 20_000
 """Reports that may wait for the disk; what comes beyond is not acknowledged, and agents send it again."""
 _BATCH = 2_000

@@ -15,8 +15,7 @@ import pytest
 from collector.estate.access import typed_code
 from collector.estate.admission import Said
 from collector.estate.agents import Agents, Grant
-from collector.polling.journal import Journal
-from collector.polling.receive import JOURNAL
+from collector.polling.journal import JOURNAL, Journal
 from collector.polling.report import Notice
 from config import settings
 from haidang.cli import main
