@@ -27,8 +27,8 @@ MAX_MESSAGE = 65507
 """The largest UDP payload over IPv4."""
 MIN_MESSAGE = 484
 """Octets of a message that every engine takes (RFC 3412 section 6.3)."""
-PACKET = 1464
-"""Octets of a message in a packet that PPPoE carries whole: 1,492 (RFC 2516 section 7) with the headers of IP and UDP."""
+PACKET = 1444
+"""Octets of a message in a packet that PPPoE carries whole: 1,492 (RFC 2516 section 7) with the headers of IPv6 and UDP."""
 MAX_VARBINDS = 4096
 """More than any agent fits into one datagram with real objects; bounds the work a hostile one can cause."""
 

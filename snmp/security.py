@@ -144,8 +144,9 @@ def _shared(name: bytes, version: int) -> Clear:
 
 _FRAME = 85
 """Octets of a usual v3 message beside its variable bindings, engine IDs, names and MAC."""
-_GROWTH = 16
-"""Of what a device says it sends at most this part is left free, for values that grow until they are learnt again."""
+_SPARE = 40
+"""Octets left free of what a device says it sends at most: it may reckon with longer headers, and values grow until they are
+learnt again."""
 
 
 class Usm:
@@ -272,7 +273,7 @@ class Usm:
         self._max_size = max_size
         names = 2 * len(self._engine_id) + len(self._user.name) + len(self._context)
         self.overhead = _FRAME + names + (keys.mac_length if keys is not None else 0)
-        self.room = min(max_size - max_size // _GROWTH, message.PACKET) - self.overhead
+        self.room = min(max_size - _SPARE, message.PACKET) - self.overhead
         if keys is not None and keys.level == v3.LEVEL and keys.aes:
             self._sealed = Sealed(self._user.name, keys, self._context, max_size)
 

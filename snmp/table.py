@@ -41,7 +41,7 @@ class Manner(NamedTuple):
 
 
 MANNERS = (
-    Manner(18, 72, 1320),  # with the usual 140 octets of v3's headers `message.PACKET`
+    Manner(18, 72, 1320),  # of the usual `message.PACKET` v3's headers leave a little less
     Manner(18, 24, 440),  # 484 octets of message is what every agent must take (RFC 3417 section 3.2.1)
     Manner(4, 12, 440, mixed=False),
     Manner(8, 8, 440, bulk=False),

@@ -426,16 +426,20 @@ def test_an_engine_is_asked_for_no_more_than_it_says_it_sends(user: User, size: 
 
 @pytest.mark.parametrize("count", [16, 24])
 def test_counters_grow_within_what_an_engine_sends(count: int) -> None:
-    """A v3 device whose answers fill what it sends is asked in the same shape when its counters take an octet more."""
+    """A v3 device whose answers fill what it sends is asked as before when the counters of some ports take an octet more."""
 
     async def work() -> None:
         switch = Switch(many(count), [SEALED])
         async with desk(switch) as own:
             watch = own.watch(switch, SEALED)
-            for _ in range(3):
-                assert right(await own.turn(watch), switch)
-                ticked(switch, 2**24)
-            assert watch.bearing.rung == 0
+            assert right(await own.turn(watch), switch)
+            for name, (tag, value) in switch.rows.items():
+                if tag == ber.COUNTER32 and name[-1] <= 4:
+                    assert isinstance(value, int)
+                    switch.rows[name] = (tag, value | 2**31)
+            plan = watch.plan
+            assert right(await own.turn(watch), switch)
+            assert (watch.plan, watch.bearing.rung) == (plan, 0)
 
     run(work)
 
