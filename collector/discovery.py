@@ -222,6 +222,10 @@ class Discoveries:
         except CollectorError as error:
             log.warning("accepted devices not read reason=%r", str(error))
             return
+        except asyncio.CancelledError:
+            if self._settings is None:
+                return  # the collector ends, which APScheduler would log as an error
+            raise
         if accepted != self.accepted:
             log.info("accepted devices changed before=%d now=%d", len(self.accepted), len(accepted))
             self.accepted = accepted

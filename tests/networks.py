@@ -1,4 +1,5 @@
-"""Networks of our own for tests: an office behind a router that translates addresses (nft), and a centre beyond its line."""
+"""Networks of our own for tests: an office behind a router that translates addresses (nft), and a centre beyond its line; and a
+machine alone."""
 
 from __future__ import annotations
 
@@ -97,3 +98,47 @@ def office_behind_nat() -> Iterator[Networks]:
     finally:
         for namespace in (made.office, made.router, made.centre):
             subprocess.run([ip, "netns", "delete", namespace], check=False, capture_output=True)
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A namespace with nothing but a loopback."""
+
+    name: str
+
+    def darken(self, port: int) -> None:
+        """From now on no packet from or to a TCP port arrives, and nobody is told."""
+        self._filter(
+            f"""
+            table inet dark {{
+                chain arriving {{
+                    type filter hook input priority 0;
+                    tcp dport {port} drop
+                    tcp sport {port} drop
+                }}
+            }}"""
+        )
+
+    def lighten(self) -> None:
+        """Everything arrives again."""
+        self._filter("delete table inet dark")
+
+    def _filter(self, rules: str) -> None:
+        command = [require("ip"), "netns", "exec", self.name, require("nft"), "-f", "-"]
+        subprocess.run(command, input=rules, text=True, check=True)
+
+
+@contextmanager
+def machine_alone() -> Iterator[Alone]:
+    """A namespace for this thread and what it starts, until the block ends; skips the test where nobody may make any."""
+    ip = require("ip")
+    require("nft")
+    made = Alone(f"hd-alone-{os.getpid()}")
+    if os.geteuid() or subprocess.run([ip, "netns", "add", made.name], capture_output=True, check=False).returncode:
+        pytest.skip("network namespaces need root and CAP_SYS_ADMIN: sudo -E .venv/bin/pytest tests")
+    try:
+        subprocess.run([ip, "-n", made.name, "link", "set", "lo", "up"], check=True)
+        with inside(made.name):
+            yield made
+    finally:
+        subprocess.run([ip, "netns", "delete", made.name], check=False, capture_output=True)

@@ -17,7 +17,7 @@ from ..errors import AgentError
 from ..model import Device
 from .access import Secrets, Vault, new_code, split_user, typed_code
 from .admission import Agent, Said, admit, agent_of, get, restore
-from .database import changing, connect, reading
+from .database import changing, connect, leave, reading
 from .ledger import clean
 from .recognition import dump
 from .schema import AGENT, DEVICE, INVITATION
@@ -72,7 +72,7 @@ class Agents:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        leave(self._engine)
 
     # -- what people do
 

@@ -16,7 +16,7 @@ from config.settings import Device as DeviceSettings
 from ..errors import DiscoveryError
 from ..model import Device, Facts
 from ..model import State as Standing
-from .database import changing, connect, reading
+from .database import changing, connect, leave, reading
 from .evidence import evidence, name
 from .identity import TOGETHER, Verdict
 from .ledger import clean
@@ -96,7 +96,7 @@ class Candidates:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        leave(self._engine)
 
     # -- what discovery does
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -18,6 +21,24 @@ from ..errors import InventoryError
 MIGRATIONS = Path(__file__).parent / "migrations"
 PATIENCE = 10.0
 """Seconds to wait for another process that holds SQLite's write lock, or for PostgreSQL to accept a connection."""
+_LINE = {
+    "connect_timeout": f"{PATIENCE:.0f}",
+    "tcp_user_timeout": "15000",
+    "keepalives_idle": "5",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+}
+"""libpq's parameters for a line that goes dark: what we sent is given up 15 s after nobody acknowledged it, an answer we wait
+for 20 s after the last sign of life. The kernel's own are a quarter of an hour and two hours."""
+_SESSION = {
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+"""The same at the server's end, where the other half of a line that went dark holds its locks and its place among
+max_connections; and no lock of anybody's is waited for without end."""
 _LOCK = 4_701_861_273_119_026_244
 """PostgreSQL advisory lock under which one process at a time migrates."""
 
@@ -43,8 +64,10 @@ def connect(url: str) -> Engine:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         elif parsed.get_backend_name() == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-            engine = create_engine(parsed, connect_args={"connect_timeout": int(PATIENCE)}, pool_pre_ping=True)
+            door = Door()
+            parsed = _patient(parsed.set(drivername="postgresql+psycopg"))
+            engine = create_engine(parsed, pool_pre_ping=True, execution_options={"door": door})
+            event.listen(engine, "do_connect", door)
         else:
             raise InventoryError(f"cannot use {shown}: expected sqlite:///PATH or postgresql://USER@HOST/DATABASE")
         try:
@@ -58,6 +81,61 @@ def connect(url: str) -> Engine:
     except (SQLAlchemyError, OSError) as error:
         raise InventoryError(f"cannot open {shown}: {reason(error)}") from error
     return engine
+
+
+def _patient(url: URL) -> URL:
+    """The URL with our limits of waiting, where it does not set its own."""
+    ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    theirs = url.query.get("options", ())
+    options = " ".join((ours, theirs) if isinstance(theirs, str) else (ours, *theirs))  # of two that say the same the last holds
+    return url.set(query={**_LINE, **url.query, "options": options})
+
+
+class Door:
+    """While the server does not answer, one thread at a time waits for it; the others hear at once what the last one heard."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._heard: Exception | None = None
+        self._shut = False
+        self._within: WeakSet[Any] = WeakSet()
+
+    def __call__(self, dialect: Dialect, _: ConnectionPoolEntry, words: Any, parameters: Any) -> Any:
+        """SQLAlchemy's do_connect: a connection of the driver's, or the driver's error."""
+        heard = self._heard
+        if heard is None and not self._shut:
+            return self._try(dialect, words, parameters)
+        if self._shut or not self._turn.acquire(blocking=False):
+            raise dialect.loaded_dbapi.OperationalError(str(heard or "the inventory was closed"))
+        try:
+            return self._try(dialect, words, parameters)
+        finally:
+            self._turn.release()
+
+    def _try(self, dialect: Dialect, words: Any, parameters: Any) -> Any:
+        try:
+            connection = dialect.connect(*words, **parameters)
+        except Exception as error:
+            self._heard = error
+            raise
+        self._heard = None
+        self._within.add(connection)
+        return connection
+
+    def shut(self) -> None:
+        """Nobody comes in any more, and who waits for an answer of the server's hears that there is none."""
+        self._shut = True
+        for connection in tuple(self._within):
+            if not connection.closed:  # if it is not just now, by the thread it belongs to
+                with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as line:
+                    line.shutdown(socket.SHUT_RDWR)
+
+
+def leave(engine: Engine) -> None:
+    """Have done with an engine, at once: other threads that still use it get an error instead of an answer."""
+    engine.dispose()
+    if (door := engine.get_execution_options().get("door")) is not None:
+        door.shut()
 
 
 def writing(engine: Engine) -> Any:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..errors import InventoryError
 from ..model import Device, Facts, State
 from .batch import Described, Seen
-from .database import File, connect, reason
+from .database import File, connect, leave, reason
 from .ledger import Change, Fact, place
 from .schema import DEVICE, FACT, OPEN, PLAN
 from .store import Store
@@ -141,8 +141,7 @@ class Inventory:
             self._writer.seen(Seen(device, noted.state, noted.since, None, noted.answered))
         self._late.clear()
         done = self._writer.close(PATIENCE)
-        if done:
-            self._engine.dispose()
+        leave(self._engine)
         return done
 
     def devices(self) -> dict[str, Record]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Row, and_, delete, insert, or_, select, update
 
 from ..model import Interface, Link, State
-from .database import changing, connect, reading
+from .database import changing, connect, leave, reading
 from .directory import Node
 from .ledger import Fact, clean
 from .schema import DEVICE, FACT, LINK, OPEN
@@ -102,7 +102,7 @@ class Links:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        leave(self._engine)
 
     def keep(self, found: Sequence[Link], surveyed: Collection[str], when: float) -> None:
         """Take what a survey found; `surveyed` are the devices that were asked. Raises InventoryError.

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, Row, and_, insert, or_, select, updat
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import IdentityError, InventoryError
-from .database import connect, reason, writing
+from .database import connect, leave, reason, writing
 from .identity import Reason, Verdict
 from .schema import ACT, DEVICE, DOUBT, EVIDENCE, MACHINE, SIGHTING
 
@@ -100,7 +100,7 @@ class Machines:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        leave(self._engine)
 
     def find(self, name: str) -> int:
         """The machine behind a device (its id in the settings), or with a number; raises IdentityError."""

@@ -19,6 +19,10 @@ CHUNK = 500
 """Devices in one transaction, which bounds its length and memory."""
 WAITS = (1.0, 60.0)
 """Seconds between tries while the database cannot be written: the first, doubling up to the last."""
+LOOK = 30.0
+"""Seconds without work after which the database is looked for all the same, so that its absence shows before it is needed."""
+STUCK = 60.0
+"""Seconds that one transaction may take before this is trouble: a server that is there, but does not go on."""
 REMIND = 300.0
 """Seconds between two lines in the log about the same trouble."""
 
@@ -37,10 +41,18 @@ class Writer:
         self._closing = False
         self._reported = 0.0
         self._troubled = 0.0
-        self.trouble = ""
-        """Why the database cannot be written at the moment; empty in health."""
+        self._trouble = ""
+        self._began: float | None = None
         self._thread = threading.Thread(target=self._run, name="inventory", daemon=True)
         self._thread.start()
+
+    @property
+    def trouble(self) -> str:
+        """Why the database cannot be written at the moment; empty in health."""
+        began = self._began
+        if not self._trouble and began is not None and (seconds := time.monotonic() - began) > STUCK:
+            return f"the database has not finished a transaction begun {seconds:.0f} s ago"
+        return self._trouble
 
     def seen(self, seen: Seen) -> None:
         """Write how a device stands."""
@@ -94,12 +106,12 @@ class Writer:
                 self._changed.notify_all()
                 if wait:
                     self._changed.wait_for(lambda: self._closing, wait)
-                self._changed.wait_for(lambda: self._pending or self._closing)
-                self._changed.wait_for(lambda: self._hurry or self._closing, GATHER)
+                if self._changed.wait_for(lambda: self._pending or self._closing, LOOK):
+                    self._changed.wait_for(lambda: self._hurry or self._closing, GATHER)
                 batch, self._pending = self._pending, Batch()
                 self._busy = True
                 last = self._closing
-            left = self._write(batch)
+            left = self._write(batch) if batch or last else self._write_part(batch)
             with self._changed:
                 self._pending.add_older(left)
                 if last:
@@ -123,6 +135,7 @@ class Writer:
         return left
 
     def _write_part(self, part: Batch) -> Batch:
+        self._began = time.monotonic()
         try:
             self._store.write(part)
         except (DataError, IntegrityError) as error:
@@ -133,9 +146,11 @@ class Writer:
             return part
         except Exception as error:
             return self._isolate(part, error)
-        if self.trouble:
+        finally:
+            self._began = None
+        if self._trouble:
             log.info("inventory written again: after=%ds", time.monotonic() - self._troubled)
-            self.trouble = ""
+            self._trouble = ""
         return Batch()
 
     def _isolate(self, part: Batch, error: Exception) -> Batch:
@@ -151,9 +166,9 @@ class Writer:
 
     def _failed(self, error: Exception) -> None:
         now = time.monotonic()
-        if not self.trouble:
+        if not self._trouble:
             self._troubled = now
-        if not self.trouble or now - self._reported > REMIND:
+        if not self._trouble or now - self._reported > REMIND:
             self._reported = now
             log.warning("inventory not written, will try again: reason=%s", reason(error))
-        self.trouble = reason(error)
+        self._trouble = reason(error)

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -233,6 +234,38 @@ def test_connections_that_break(inventory: Inventory, database_url: str, monkeyp
     assert not inventory.trouble
     assert [fact.value for fact in inventory.history("sw-1", "os.version")] == ["15.0", "16"]
     assert list(inventory.devices()) == ["sw-1", "pc-1"]
+
+
+def test_an_absent_database_shows_before_it_is_needed(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nothing to write the database is looked for all the same, so that its absence shows, and its return."""
+    monkeypatch.setattr(writer, "LOOK", 0.05)
+    absent = threading.Event()
+
+    def begin(_: object) -> None:
+        if absent.is_set():
+            raise sqlalchemy.exc.OperationalError("", {}, OSError("No route to host"))
+
+    with closing(Inventory.open(database_url)) as inventory:
+        sqlalchemy.event.listen(inventory.engine, "begin", begin)
+        absent.set()
+        assert peers.wait_until(lambda: inventory.trouble, "the trouble shows") == "No route to host"
+        absent.clear()
+        peers.wait_until(lambda: not inventory.trouble, "it is well again")
+
+
+def test_a_database_that_does_not_go_on_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction that takes too long is trouble before its end, for the end may never come."""
+    monkeypatch.setattr(writer, "STUCK", 0.1)
+    with closing(Inventory.open(f"sqlite:///{tmp_path}/inventory.db")) as inventory:
+        holder = sqlite3.connect(tmp_path / "inventory.db", isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        inventory.seen(SWITCH, NOW, State.UP)
+        trouble = peers.wait_until(lambda: inventory.trouble, "the trouble shows")
+        assert re.fullmatch(r"the database has not finished a transaction begun \d+ s ago", trouble)
+        holder.execute("ROLLBACK")
+        holder.close()
+        assert peers.wait_until(lambda: inventory.flush(1), "all is written")
+        assert not inventory.trouble
 
 
 def test_a_refused_value_stops_nobody_else(
