@@ -83,6 +83,15 @@ def refs(expr: Expr) -> Iterator[Ref]:
         yield from refs(expr.right)
 
 
+def own_refs(expr: Expr) -> Iterator[Ref]:
+    """The references of an expression that stand in the row itself: no scalars, nothing looked up."""
+    if isinstance(expr, Binary):
+        yield from own_refs(expr.left)
+        yield from own_refs(expr.right)
+    elif isinstance(expr, Ref) and not expr.at and not expr.object.scalar:
+        yield expr
+
+
 def parse(text: str, objects: Mapping[str, Object]) -> Expr:
     """Read an expression; raises ValueError that names what is wrong and what is known."""
     try:

@@ -11,7 +11,7 @@ from snmp.oid import OID
 
 from .catalogue import CATALOGUE
 from .documents import Node
-from .expressions import FORMS, Binary, Expr, Index, Object, Ref, Template, parse, parse_template
+from .expressions import FORMS, Binary, Expr, Index, Object, Ref, Template, own_refs, parse, parse_template
 from .rules import FACTS, KINDS, SECTIONS, Condition, Rule, Section, Source, Test, Text, Value, conditions
 from .units import SENSOR_CLASSES, conversion
 
@@ -265,19 +265,12 @@ def _rows(
         for choice in alternatives:
             for part in choice.template.parts if isinstance(choice, Source) else (choice,):
                 if not isinstance(part, str):
-                    columns.update((ref.object, None) for ref in _own(part))
+                    columns.update((ref.object, None) for ref in own_refs(part))
         if columns:
             break
     if not columns and any(isinstance(p, Index) for text in texts.values() for s in text for p in s.template.parts):
         raise rule.error(f"the {section} rule uses index, but names no column: add rows")
     return tuple(columns)
-
-
-def _own(expr: Expr) -> list[Ref]:
-    """The references of an expression that stand in the row itself."""
-    if isinstance(expr, Binary):
-        return _own(expr.left) + _own(expr.right)
-    return [expr] if isinstance(expr, Ref) and not expr.at and not expr.object.scalar else []
 
 
 class Use(NamedTuple):

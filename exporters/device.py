@@ -18,14 +18,15 @@ def device_page(name: str, facts: Facts | None, message: str = "") -> str:
     return "\n".join((name, *_page(facts), *([f"  not read: {message}"] if message else []))) + "\n"
 
 
-def make(facts: Facts) -> str:
+def make(vendor: str, model: str) -> str:
     """Vendor and model as one says them; empty when neither is known."""
-    named = facts.model.lower().startswith(facts.vendor.lower())  # SMBIOS repeats the make in the model
-    return " ".join(filter(None, ("" if named else facts.vendor, facts.model)))
+    named = model.casefold().startswith(vendor.casefold())  # SMBIOS repeats the make in the model
+    return " ".join(filter(None, ("" if named else vendor, model)))
 
 
 def _page(facts: Facts) -> Iterator[str]:
-    yield f"  {facts.kind}: {make(facts) or 'unknown make'}" + (f", serial {facts.serial}" if facts.serial else "")
+    serial = f", serial {facts.serial}" if facts.serial else ""
+    yield f"  {facts.kind}: {make(facts.vendor, facts.model) or 'unknown make'}{serial}"
     system = " ".join(filter(None, (facts.os_name, facts.os_version)))
     for label, value in (
         ("name", facts.name), ("system", system), ("up", duration(facts.uptime_seconds)), ("location", facts.location),

@@ -69,7 +69,7 @@ class Known:
 
     def describe(self, facts: Facts) -> None:
         """Take what the device says of itself."""
-        self.name, self.kind, self.make = facts.name, facts.kind, make(facts)
+        self.name, self.kind, self.make = facts.name, facts.kind, make(facts.vendor, facts.model)
         self.settle(self.device)
         self.facts = b"," + pairs(
             (

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collector.estate.candidates import Candidate
+from exporters.device import make
+
+from .terminal import shown
 
 
 def what_is(one: Candidate) -> str:
     """What a find is, in a few words."""
-    maker = "" if one.model.casefold().startswith(one.vendor.casefold()) else one.vendor
-    return plain(" ".join(filter(None, (one.kind, maker, one.model, one.serial))))
+    return plain(" ".join(filter(None, (one.kind, make(one.vendor, one.model), one.serial))))
 
 
 def plain(text: str) -> str:
     """What a device says of itself, fit for a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:120]
-
-
-def count_addresses(number: int) -> str:
-    """So many addresses, in words."""
-    return f"{number} address{'' if number == 1 else 'es'}"
+    return shown(text)[:120]

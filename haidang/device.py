@@ -15,7 +15,6 @@ from collector.errors import CollectorError
 from collector.estate.identity import Verdict
 from collector.estate.inventory import Inventory, Record
 from collector.estate.machines import Act, Doubt, Held, Machine, Machines, Sighting, Why
-from collector.model import Facts
 from config import settings
 from exporters.device import make
 
@@ -111,7 +110,7 @@ def run_list(args: argparse.Namespace) -> int:
 
 def _row(key: str, facts: Mapping[str, str], record: Record) -> Sequence[str]:
     unit, address, kind, serial = (facts.get(path, "") for path in ("unit", "address", "kind", "serial"))
-    what = make(Facts(vendor=facts.get("vendor", ""), model=facts.get("model", "")))
+    what = make(facts.get("vendor", ""), facts.get("model", ""))
     system = " ".join(filter(None, (facts.get("os.name"), facts.get("os.version"))))
     return key, unit, address, record.state, kind, what, serial, system, minute(record.last_seen) if record.last_seen else "never"
 

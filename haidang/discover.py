@@ -22,7 +22,7 @@ from config.errors import ConfigError
 from config.ranges import Spans, parse
 from config.settings import Settings
 
-from .candidate import count_addresses, plain, what_is
+from .candidate import plain, what_is
 from .columns import aligned
 from .moment import minute
 from .options import add_config, check_unit
@@ -156,7 +156,7 @@ def forget(args: argparse.Namespace) -> int:
             if (spans := words[word]) is None:
                 return f"candidate {word}: {candidates.forget(int(word)).address} forgotten"
             gone, addresses = candidates.forget_at(spans)
-            return f"{word}: {counted(len(gone), 'candidate')} forgotten, and what {count_addresses(addresses)} had been shown"
+            return f"{word}: {counted(len(gone), 'candidate')} forgotten, and what {counted(addresses, 'address')} had been shown"
 
         return map(_tried(one), words)
 

@@ -22,7 +22,7 @@ from config.profiles import Profiles
 from config.settings import Settings
 from snmp.client import Client
 
-from .candidate import count_addresses, plain, what_is
+from .candidate import plain, what_is
 from .sentence import counted
 from .terminal import ERASE
 
@@ -43,7 +43,7 @@ async def dry_run(found: Settings, chosen: Iterable[Discovery], candidates: Cand
 
 
 def _forecast_lines(one: Discovery, will: Forecast) -> Iterator[str]:
-    yield f"unit {one.unit}: {count_addresses(will.addresses)} to ask on port {one.port}"
+    yield f"unit {one.unit}: {counted(will.addresses, 'address')} to ask on port {one.port}"
     for number, what in (
         (will.skipped, "known already, not asked"),
         (will.resumed, "done with before the last run was stopped"),
@@ -52,7 +52,7 @@ def _forecast_lines(one: Discovery, will: Forecast) -> Iterator[str]:
         if number:
             yield f"  {number} more {what}"
     for name, count in will.shown.items():
-        yield f"  credential {name}: shown to at most {count_addresses(count)}"
+        yield f"  credential {name}: shown to at most {counted(count, 'address')}"
     if not one.sweep:
         yield "  only addresses in the ranges that leases and neighbours tell of"
     if will.devices:
@@ -143,7 +143,7 @@ class Looking:
             found = sum(sum(one.states.values()) for one in tallies)
             left = duration(max((search.seconds_left() for search in self._searches), default=0.0))
             more = f", {counted(self._waiting, 'unit')} to come" if self._waiting else ""
-            line = f"{share} % of {count_addresses(total)}, {found} found, {left} left{more}"
+            line = f"{share} % of {counted(total, 'address')}, {found} found, {left} left{more}"
             if not self._live:
                 print(line, file=sys.stderr, flush=True)
                 continue
@@ -161,9 +161,9 @@ class Looking:
 def _summary(tally: Tally, seconds: float) -> Iterator[str]:
     found = ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items()))
     how = "" if tally.complete else ", stopped: `haidang discover run` goes on from here"
-    yield f"unit {tally.unit}: {count_addresses(tally.done)} in {duration(seconds)}{how}; found {found or 'nothing'}"
+    yield f"unit {tally.unit}: {counted(tally.done, 'address')} in {duration(seconds)}{how}; found {found or 'nothing'}"
     if tally.ends[End.CLOSED]:
-        yield f"  {count_addresses(tally.ends[End.CLOSED])} where nothing speaks SNMP, or that cannot be reached"
+        yield f"  {counted(tally.ends[End.CLOSED], 'address')} where nothing speaks SNMP, or that cannot be reached"
     if tally.skipped or tally.resumed:
         yield f"  {tally.skipped} known already, {tally.resumed} done with before"
     if tally.ends[End.WITHHELD]:

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from collector.polling.learn import columns
+from collector.polling.learn import SYS_DESCR, SYS_OBJECT_ID, columns
 from collector.polling.plan import arrange
 from collector.polling.translate import translate
 from config.errors import ConfigError
@@ -21,7 +21,6 @@ from . import snmprec
 from .sentence import counted
 
 ENTERPRISES = OID((1, 3, 6, 1, 4, 1))
-SYS_DESCR, SYS_OBJECT_ID = OID.parse("1.3.6.1.2.1.1.1.0"), OID.parse("1.3.6.1.2.1.1.2.0")
 EXAMPLES = 2
 
 

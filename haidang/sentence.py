@@ -3,4 +3,5 @@
 
 def counted(number: int, noun: str) -> str:
     """A number and its noun, in the plural where needed."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number} {noun}{ending}"

@@ -13,6 +13,11 @@ _PLAIN = {"đ": "d", "Đ": "D", "├": "|", "└": "`", "│": "|", "─": "-"}
 _FOLDED = "haidang.folded"
 
 
+def shown(text: str) -> str:
+    """A text fit for a terminal: what that might obey is shown as ``?``."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def _folded(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error

@@ -191,28 +191,6 @@ class Tree:
             yield VarBind(name, tag, ber.decode_value(tag, value[start:end]))
 
 
-class Rising:
-    """A counter that grows with time: `start + rate * (now - since)`, wrapped to its type's width. A `Source`."""
-
-    __slots__ = ("heads", "mask", "rate", "since", "start")
-
-    def __init__(self, tag: int, start: int, rate: float, since: float = 0.0) -> None:
-        """`rate` per second, not negative; `tag` COUNTER32, COUNTER64 or TIME_TICKS."""
-        self.heads = _HEADS[tag]
-        self.mask = 0xFFFFFFFFFFFFFFFF if tag == ber.COUNTER64 else 0xFFFFFFFF
-        self.start = start
-        self.rate = rate
-        self.since = since
-
-    def __call__(self, now: float) -> bytes:
-        value = self.start + int(self.rate * (now - self.since)) & self.mask
-        n = (value.bit_length() >> 3) + 1
-        return self.heads[n] + value.to_bytes(n, "big")
-
-
-_HEADS = {tag: tuple(bytes((tag, n)) for n in range(10)) for tag in (ber.COUNTER32, ber.COUNTER64, ber.TIME_TICKS)}
-
-
 class Group:
     """Objects that are read together, such as everything one look at the network cards gives.
 

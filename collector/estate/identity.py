@@ -211,10 +211,6 @@ class Known:
         """A person said that these are two machines."""
         self._apart.add((min(one, other), max(one, other)))
 
-    def join_again(self, one: int, other: int) -> None:
-        """Take back `set_apart`."""
-        self._apart.discard((min(one, other), max(one, other)))
-
     def apart(self, one: int, other: int) -> bool:
         """Did a person say that these are two machines?"""
         return (min(one, other), max(one, other)) in self._apart

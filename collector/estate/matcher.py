@@ -14,8 +14,6 @@ from .schema import ACT, DEVICE, DOUBT, EVIDENCE, MACHINE, SIGHTING
 
 _MOST = 20_000
 """Sightings that are looked at for one piece of evidence: databases take no more parameters than some ten thousand."""
-
-
 ENDED_KEPT = 32
 """Sightings that are kept of a device after they ended: of more the briefest go, then the oldest. Only a device that is another
 machine again and again has so many."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from config.expressions import Binary, Expr, Index, Number, Object, Ref, Template
+from config.expressions import Binary, Expr, Index, Number, Object, Ref, Template, own_refs
 from config.rules import Condition, Source, Test, Text, Value
 from snmp.message import VarBind
 from snmp.oid import OID
@@ -379,13 +379,7 @@ def columns_of(source: Source) -> list[Object]:
     """The columns a source reads in its own row; the first decides which rows there are."""
     exprs: list[Expr] = [part for part in source.template.parts if not isinstance(part, str)]
     exprs += [condition.expr for condition in (*source.where, *source.unless)]
-    return list(dict.fromkeys(o for expr in exprs for o in _own(expr)))
-
-
-def _own(expr: Expr) -> list[Object]:
-    if isinstance(expr, Binary):
-        return _own(expr.left) + _own(expr.right)
-    return [expr.object] if isinstance(expr, Ref) and not expr.at and not expr.object.scalar else []
+    return list(dict.fromkeys(ref.object for expr in exprs for ref in own_refs(expr)))
 
 
 def rows(columns: Columns, slots: Iterable[int]) -> Iterable[Row]:

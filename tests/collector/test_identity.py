@@ -192,14 +192,12 @@ def test_former_values_count_less() -> None:
 
 
 def test_set_apart() -> None:
-    """Machines a person set apart are not joined, whatever speaks for it, until that is taken back."""
+    """Machines a person set apart are not joined, whatever speaks for it."""
     found = known(PC, {**PC, "serial": ""})
     evidence = replace(seen(PC), source="m2", address="10.0.0.2")
     assert match(evidence, found).machine == 1
     found.set_apart(2, 1)
     assert match(evidence, found).machine == 2
-    found.join_again(1, 2)
-    assert match(evidence, found).machine == 1
 
 
 def test_reasons_add_up() -> None:

@@ -17,13 +17,18 @@ from snmp.access import CommunityAccess, UserAccess
 from snmp.engine import Engine, engine_id, steady
 from snmp.oid import OID
 from snmp.responder import Responder
-from snmp.tree import Rising, Shape, Tree
+from snmp.tree import Shape, Tree
 from snmp.usm import AUTH, PRIV, User
 
 NAME = "1.3.6.1.2.1.1.5.0"
 TEXT = "lighthouse"
 LONG = "1.3.6.1.4.1.32473.1"
 PAIRS = [("", ""), *((auth, "") for auth in AUTH), *product(AUTH, PRIV)]
+
+
+def rising(now: float) -> bytes:
+    """A counter that moves while it is asked."""
+    return ber.encode_value(ber.COUNTER64, 2**40 + int(1e6 * now))
 
 
 def build() -> Tree:
@@ -33,7 +38,7 @@ def build() -> Tree:
     for row in range(1, 30):
         for column in range(1, 23):
             rows[OID((1, 3, 6, 1, 2, 1, 2, 2, 1, column, row))] = ber.encode_value(ber.INTEGER, row)
-        rows[OID((1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 6, row))] = Rising(ber.COUNTER64, 2**40, 1e6)
+        rows[OID((1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 6, row))] = rising
         rows[OID((1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 15, row))] = ber.encode_value(ber.GAUGE32, 1000)
         rows[OID((*OID.parse(LONG), row, 2**32 - 1))] = ber.encode_value(ber.OCTET_STRING, b"x" * 400)
     shape = Shape(rows)

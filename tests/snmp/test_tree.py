@@ -13,7 +13,7 @@ from snmp import ber, message
 from snmp.errors import DecodeError, EncodeError
 from snmp.message import VarBind
 from snmp.oid import OID
-from snmp.tree import Group, LiveTree, Rising, Row, Shape, Tree
+from snmp.tree import Group, LiveTree, Row, Shape, Tree
 
 ROOT = OID((1, 3, 6, 1, 2, 1))
 
@@ -132,13 +132,11 @@ def test_trees_share_a_shape() -> None:
     assert [row.value for row in ask(other, message.GET_BULK, [(1, 3)], 0, 2)] == [3, 4]
 
 
-@pytest.mark.parametrize("tag", [ber.COUNTER32, ber.COUNTER64, ber.TIME_TICKS])
-def test_counters_rise_and_wrap(tag: int) -> None:
-    """A rising counter is its start plus rate times time, and begins anew at its type's width."""
-    width = 2**64 if tag == ber.COUNTER64 else 2**32
-    tree = Tree(Shape([OID((1, 3, 1))]), [Rising(tag, width - 1000, 100.0, since=50.0)])
-    for now, expected in ((50.0, width - 1000), (55.0, width - 500), (60.0, 0), (65.0, 500)):
-        assert ask(tree, message.GET, [(1, 3, 1)], now=now) == [VarBind(OID((1, 3, 1)), tag, expected)]
+def test_a_value_may_follow_the_clock() -> None:
+    """A value that is a function is called with the clock of each request."""
+    tree = Tree(Shape([OID((1, 3, 1))]), [lambda now: ber.encode_value(ber.COUNTER64, int(100 * now))])
+    for now in (0.0, 5.0, 5.01):
+        assert ask(tree, message.GET, [(1, 3, 1)], now=now) == [VarBind(OID((1, 3, 1)), ber.COUNTER64, int(100 * now))]
 
 
 class Reader:
