@@ -9,7 +9,7 @@ from html import escape
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from collector.model import State
+from collector.model import Outcome, State
 
 from .prometheus import Known, Office
 from .sd import unit_path
@@ -25,7 +25,7 @@ _WORDS = {
         "took": "Thời gian trả lời", "page": "Số liệu", "never": "chưa bao giờ", "other": "English", "all": "Tất cả đơn vị",
         "make": "Hãng, dòng máy",
         State.UP: "Hoạt động", State.PARTIAL: "Trả lời thiếu", State.SILENT: "Không trả lời", State.UNKNOWN: "Chưa rõ",
-        State.UNREACHABLE: "Đơn vị mất kết nối", State.REFUSED: "Từ chối truy cập", State.GARBLED: "Trả lời sai",
+        State.UNREACHABLE: "Mất kết nối", State.REFUSED: "Từ chối truy cập", State.GARBLED: "Trả lời sai",
         State.OFF: "Đã tắt",
     },
     "en": {
@@ -33,7 +33,7 @@ _WORDS = {
         "name": "Name", "address": "Address", "state": "State", "why": "Why", "answered": "Last answer",
         "took": "Answer time", "page": "Metrics", "never": "never", "other": "Tiếng Việt", "all": "All units", "make": "Make",
         State.UP: "Up", State.PARTIAL: "Partial answers", State.SILENT: "Silent", State.UNKNOWN: "Unknown",
-        State.UNREACHABLE: "Unit unreachable", State.REFUSED: "Access refused", State.GARBLED: "Garbled answers",
+        State.UNREACHABLE: "Unreachable", State.REFUSED: "Access refused", State.GARBLED: "Garbled answers",
         State.OFF: "Off",
     },
 }  # fmt: skip
@@ -50,12 +50,26 @@ _DEVICE_KINDS = {
     "sensor": "Cảm biến", "other": "Khác",
 }  # fmt: skip
 
+_WHY_STATE = {
+    State.UNREACHABLE: "Cả đơn vị, hoặc thiết bị mạng đứng trước, không trả lời",
+    State.OFF: "Agent trên máy đã báo dừng",
+}
+_WHY = {
+    Outcome.PARTIAL: "Chỉ trả lời một phần",
+    Outcome.TIMEOUT: "Không nhận được trả lời",
+    Outcome.AUTH: "Sai community, tài khoản hoặc mật khẩu SNMPv3, hoặc máy giám sát không được phép hỏi",
+    Outcome.MALFORMED: "Nhận được trả lời nhưng không đọc được",
+    Outcome.CLOSED: "Có máy ở địa chỉ này nhưng cổng SNMP đóng",
+    Outcome.UNREACHABLE: "Mạng báo không tới được địa chỉ này",
+}
+"""What stands, in Vietnamese, before the words in which the collector and its log say why: by state, otherwise by outcome."""
+
 _STYLE = """\
-body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:76rem;padding:0 1rem;color:#1b2430}
+body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:96rem;padding:0 1rem;color:#1b2430}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #dde2e8}
 thead th,tfoot th,tfoot td{border-bottom-width:2px}tfoot td{font-weight:600}
-td{overflow-wrap:break-word}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}a{color:#0b5cad}
-nav{float:right}td:last-child{white-space:nowrap}.up{color:#1a7f37}.partial{color:#9a6700}.silent,.refused,.garbled{color:#b42318;font-weight:600}
+td{overflow-wrap:break-word}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}a{color:#0b5cad}small{color:#667085}
+nav{float:right}td:last-child,.w{white-space:nowrap}main{overflow-x:auto}td.why{min-width:14rem}.up{color:#1a7f37}.partial{color:#9a6700}.silent,.refused,.garbled{color:#b42318;font-weight:600}
 .unreachable{color:#b42318}.unknown,.off{color:#667085}"""
 
 
@@ -104,10 +118,22 @@ def _device(known: Known, words: dict[str, str], language: str) -> str:
     kind = _DEVICE_KINDS.get(known.kind, known.kind) if language == "vi" else known.kind
     named = device.name or known.name
     address = f"{device.address}:{device.port}" if device.port else device.address
-    cells = (device.id, named, kind, known.make, address, "", status.message, when, took)
-    texts = [f"<td>{escape(cell)}</td>" for cell in cells]
-    texts[5] = f'<td class="{status.state}">{words[status.state]}</td>'
-    return f"<tr>{''.join(texts)}</tr>"
+    state = f'<td class="w {status.state}">{words[status.state]}</td>'
+    return (
+        f'<tr><td class="w">{escape(device.id)}</td><td>{escape(named)}</td><td>{escape(kind)}</td><td>{escape(known.make)}</td>'
+        f'<td class="w">{escape(address)}</td>{state}{_why(known, language)}<td class="w">{when}</td><td>{took}</td></tr>'
+    )
+
+
+def _why(known: Known, language: str) -> str:
+    status = known.status
+    if not status.message:
+        return "<td></td>"
+    message = escape(status.message)
+    said = ""
+    if language == "vi":
+        said = _WHY_STATE.get(status.state) or ("" if status.outcome is None else _WHY.get(status.outcome, ""))
+    return f'<td class="why">{said}<br><small lang="en">{message}</small></td>' if said else f'<td class="why">{message}</td>'
 
 
 def _counts(states: Counter[State]) -> str:
@@ -126,5 +152,6 @@ def _document(heading: str, body: str, language: str, **parameters: str) -> str:
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="60">'
         f"<title>{escape(heading)} · {words['title']}</title><style>{_STYLE}</style></head><body>"
-        f'<nav><a href="?{other}">{words["other"]}</a></nav><h1>{words["title"]}: {escape(heading)}</h1>{body}</body></html>'
+        f'<nav><a href="?{other}">{words["other"]}</a></nav><h1>{words["title"]}: {escape(heading)}</h1>'
+        f"<main>{body}</main></body></html>"
     )

@@ -197,6 +197,7 @@ def test_the_overview_speaks_vietnamese_and_english() -> None:
         unit = await client.get("/", params={"unit": "xa-0"})
         assert "<td>Bộ chuyển mạch</td><td>Cisco WS-C2960</td>" in unit.text and "125,0 ms" in unit.text
         assert "23/11/2025 15:00:00" in english.text  # 08:00 UTC
+        assert 'Không nhận được trả lời<br><small lang="en">no answer to 3 requests' in unit.text
         assert "http://" not in vietnamese.text + english.text
 
     serving(ask)
