@@ -126,6 +126,9 @@ def _write(args: argparse.Namespace, province: Province, credentials: Credential
         return 0
     path = Path(args.write_settings)
     try:
+        if path.is_file() and path.stat().st_size and not path.read_bytes().startswith(settings.TITLE.encode()):
+            print(f"haidang simulate: {path} exists and is not a simulated province's; name another file", file=sys.stderr)
+            return 2
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -16,6 +16,9 @@ V2C, V3, MIXED = "v2c", "v3", "mixed"
 _LINES = ((6, 20), (20, 25), (75, 20), (200, 35))
 """Mbit/s of a commune's line to the state's data network, and how many of a hundred communes have it."""
 
+TITLE = "# A synthetic province"
+"""How written settings begin."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -52,7 +55,7 @@ def text(
     `head` and `tail` are put before and after; without `lines` no unit names its bandwidth.
     """
     parts = [
-        f"# A synthetic province: seed {province.seed}, {len(province.offices) - 1} units, {len(province.machines)} devices.",
+        f"{TITLE}: seed {province.seed}, {len(province.offices) - 1} units, {len(province.machines)} devices.",
         *([head] if head else []),
         _table("credential", name="v2c", version="2c", community=credentials.community),
         _table(

@@ -353,6 +353,21 @@ def test_the_written_settings_are_the_collectors(tmp_path: Path, versions: str) 
     assert path.stat().st_mode & 0o077 == 0
 
 
+def test_written_settings_replace_their_like_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--write-settings` writes over what it wrote before, and never over settings that a person wrote."""
+    parser = argparse.ArgumentParser()
+    command.declare(parser)
+    path = tmp_path / "haidang.toml"
+    for units in ("5", "6"):
+        args = parser.parse_args(["--units", units, "--devices", "40", "--write-settings", str(path)])
+        assert args.func(args) == 0
+    assert len(reader.read(path).units) == 7
+    path.write_text("# ours\n")
+    assert args.func(args) == 2
+    assert path.read_text() == "# ours\n"
+    assert f"{path} exists" in capsys.readouterr().err
+
+
 def test_arguments_that_do_not_go_together_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     """More units than devices, or a protocol that USM does not know: a message and exit code 2."""
     parser = argparse.ArgumentParser()
