@@ -43,7 +43,7 @@ _WORDS = {"enrol": ("URL", "CODE")}
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when it went well, 1 when it did not, 2 when settings or arguments are wrong."""
     words = sys.argv[1:] if arguments is None else arguments
-    if not words or words[0] in ("-h", "--help", "help"):
+    if not words or words[0] == "help" or {"-h", "--help"} & set(words):
         print(USAGE, end="")
         return 0 if words else 2
     if words[0] in ("-V", "--version"):

@@ -153,7 +153,7 @@ class _Tree:
                 yield f"  not placed: {', '.join(ids)}, which have the same address {mac} (a copied disk?)"
                 lost -= set(ids)
         if lost:
-            yield f"  not placed: {', '.join(self.title(id) for id in sorted(lost))}"
+            yield f"  not placed: {'; '.join(self.title(id) for id in sorted(lost))}"
         for kept in self.further:
             link = kept.link
             yield f"  besides: {link.device} {link.port} - {link.remote_port} {link.remote}".rstrip()

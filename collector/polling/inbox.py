@@ -67,7 +67,8 @@ class Inbox:
                 self.sock.close()
                 raise
         except (OSError, ValueError) as error:
-            raise ReceiveError(f"cannot take reports at {host}:{port}: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ReceiveError(f"cannot take reports at {host}:{port}: {why}") from error
 
     @property
     def address(self) -> tuple[str, int]:

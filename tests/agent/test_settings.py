@@ -127,6 +127,13 @@ def test_wrong_arguments_end_with_2(arguments: list[str], capsys: pytest.Capture
     assert said.out or said.err.startswith("haidang-agent: ")
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["help"], ["enrol", "--help"], ["run", "-h"]])
+def test_help_is_given_wherever_it_is_asked_for(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` behind a command is a question, not a wrong argument."""
+    assert main(arguments) == 0
+    assert "haidang-agent enrol URL CODE" in capsys.readouterr().out
+
+
 def test_check_says_that_all_is_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`check` reads the settings and starts nothing."""
     path = tmp_path / "agent.toml"
