@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +57,13 @@ class Match(NamedTuple):
         return OID(next(arcs, 0) if part == "*" else int(part) for part in self.root.split("."))
 
 
+class Head(NamedTuple):
+    """What a profile is for, and how its devices are recognised."""
+
+    description: str
+    matches: tuple[Match, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Profile:
     """A device family.
@@ -78,55 +86,51 @@ class Profile:
     hourly: frozenset[OID] = frozenset()
     tables: tuple[Table, ...] = ()
     moving: frozenset[OID] = frozenset()
-    matches: tuple[Match, ...] = field(default=())
 
 
 class Profiles:
-    """All profiles, read and checked."""
+    """The profiles there are: those bundled, and those of further directories. Each is read when it is asked for."""
 
-    def __init__(self, profiles: Mapping[str, Profile], build: Callable[[str, OID], Profile] | None = None) -> None:
-        self._profiles = dict(profiles)
-        self._build = build
-        self._rooted: dict[str, Profile] = {}
-        self._by_prefix: dict[OID, list[Match]] = {}
-        for profile in profiles.values():
-            for match in profile.matches:
-                self._by_prefix.setdefault(match.object_id, []).append(match)
-        for matches in self._by_prefix.values():
-            _refuse_ties(matches)
-            matches.sort(key=_rank)
-
-    @classmethod
-    def load(cls, directories: Iterable[Path] = ()) -> Profiles:
-        """Read the bundled profiles and those of `directories` (a file of the same name replaces a bundled one).
-
-        Raises ConfigError with every problem found.
-        """
+    def __init__(self, directories: Iterable[Path] = ()) -> None:
+        """Of `directories`, a file of the same name replaces a bundled one. Raises ConfigError for what is no directory."""
         files: dict[str, Path] = {}
         for directory in (BUNDLED, *directories):
             if not directory.is_dir():
                 raise ConfigError(f"{directory} is no directory: expected one with profiles (*.yaml)")
             files.update((path.stem, path) for path in sorted(directory.glob("*.yaml")))
-        loading = _Loading(files)
-        return cls(loading.all(), loading.rooted)
+        self._files = files
+        self._loading = _Loading(files)
+        self._rooted: dict[str, Profile] = {}
+
+    @classmethod
+    def load(cls, directories: Iterable[Path] = ()) -> Profiles:
+        """The same, all of them read and checked; raises ConfigError with every problem found."""
+        profiles = cls(directories)
+        profiles._loading.all()
+        return profiles
 
     def __getitem__(self, name: str) -> Profile:
-        """A profile by its name; ``name@root`` is the one whose objects begin at that OID."""
+        """A profile by its name; ``name@root`` is the one whose objects begin at that OID. Raises ConfigError for a wrong one."""
         base, _, root = name.partition("@")
-        if not root or base not in self._profiles or self._build is None:
-            return self._profiles[name]
+        profile = self._loading.one(base)
+        if not root:
+            return profile
         if name not in self._rooted:
-            self._rooted[name] = self._build(base, OID.parse(root))
+            self._rooted[name] = self._loading.rooted(base, OID.parse(root))
         return self._rooted[name]
 
+    def head(self, name: str) -> Head:
+        """What a profile is for and matches, without reading what it asks; raises ConfigError."""
+        return self._loading.head(name)
+
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.partition("@")[0] in self._profiles
+        return isinstance(name, str) and name.partition("@")[0] in self._files
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._profiles)
+        return iter(self._files)
 
     def __len__(self) -> int:
-        return len(self._profiles)
+        return len(self._files)
 
     def choose(self, object_id: OID, descr: str, has: Collection[OID] = ()) -> Profile:
         """The profile of a device by its sysObjectID and sysDescr; the longest prefix wins, then the one that asks more.
@@ -136,7 +140,7 @@ class Profiles:
         for match in self._candidates(object_id, descr):
             if match.has is None or match.has in has:
                 return self[f"{match.profile}@{match.rooted(object_id)}" if match.root else match.profile]
-        return self._profiles[GENERIC]
+        return self[GENERIC]
 
     def asks(self, object_id: OID, descr: str) -> tuple[OID, ...]:
         """Instances whose existence decides between families that share a sysObjectID (as all of net-snmp do)."""
@@ -149,7 +153,7 @@ class Profiles:
 
     def _candidates(self, object_id: OID, descr: str) -> Iterator[Match]:
         for n in range(len(object_id), -1, -1):
-            for match in self._by_prefix.get(OID(object_id[:n]), ()):
+            for match in self._loading.by_prefix.get(OID(object_id[:n]), ()):
                 if match.description is None or match.description.search(descr):
                     yield match
 
@@ -159,7 +163,7 @@ def _rank(match: Match) -> tuple[bool, bool, int, str]:
     return match.has is None, match.description is None, -len(pattern), match.profile
 
 
-def _refuse_ties(matches: list[Match]) -> None:
+def _refuse_ties(matches: Iterable[Match]) -> None:
     seen: dict[tuple[str | None, OID | None], Match] = {}
     for match in matches:
         key = (match.description.pattern if match.description else None, match.has)
@@ -180,22 +184,57 @@ class _Loading:
         self._files = files
         self._done: dict[str, Profile | None] = {}
         self._documents: dict[str, Node] = {}
+        self._heads: dict[str, Head] = {}
         self._problems: list[str] = []
 
-    def all(self) -> dict[str, Profile]:
+    def all(self) -> None:
+        """Read every profile; raises ConfigError with every problem found."""
         for name in self._files:
             self._profile(name)
         if self._problems:
             raise ConfigError(*self._problems)
         if GENERIC not in self._done:
             raise ConfigError(f"no profile {GENERIC}.yaml: expected one for devices that no other matches")
-        return {name: profile for name, profile in self._done.items() if profile is not None}
+        for matches in self.by_prefix.values():
+            _refuse_ties(matches)
+
+    def one(self, name: str) -> Profile:
+        """A profile; raises KeyError when there is none of this name, and ConfigError with what is wrong with it."""
+        if name not in self._files:
+            raise KeyError(name)
+        profile = self._profile(name)
+        if profile is None or self._problems:
+            raise ConfigError(*self._problems)
+        return profile
+
+    @cached_property
+    def by_prefix(self) -> Mapping[OID, Sequence[Match]]:
+        """What each profile matches, by the beginning of sysObjectID, best first; raises ConfigError."""
+        found: dict[OID, list[Match]] = {}
+        for name in self._files:
+            for match in self.head(name).matches:
+                found.setdefault(match.object_id, []).append(match)
+        for matches in found.values():
+            matches.sort(key=_rank)
+        return found
+
+    def head(self, name: str) -> Head:
+        """What a profile's file begins with; raises ConfigError."""
+        if name not in self._heads:
+            document = read(self._files[name])
+            keys = document.keys(_KEYS, ("description",))
+            matches = tuple(_matches(name, keys["match"])) if "match" in keys else ()
+            self._heads[name] = Head(keys["description"].text(), matches)
+            self._documents[name] = document
+        return self._heads[name]
 
     def _profile(self, name: str) -> Profile | None:
         if name not in self._done:
             self._done[name] = None
             try:
-                self._done[name] = self._build(name, read(self._files[name]))
+                rooted = any(match.root for match in self.head(name).matches)
+                document = self._documents[name] if rooted else self._documents.pop(name)
+                self._done[name] = self._build(name, document)
             except ConfigError as e:
                 self._problems += e.problems
         return self._done[name]
@@ -208,10 +247,8 @@ class _Loading:
 
     def _build(self, name: str, document: Node, root: OID | None = None) -> Profile:
         keys = document.keys(_KEYS, ("description",))
-        matches = tuple(_matches(name, keys["match"])) if "match" in keys else ()
-        roots = [match.rooted(OID()) for match in matches if match.root]
-        if roots:
-            self._documents[name] = document
+        head = self._heads[name]
+        roots = [match.rooted(OID()) for match in head.matches if match.root]
         parents = self._parents(name, keys["extends"], root or next(iter(roots), None)) if "extends" in keys else []
         objects = {key: o for parent in parents for key, o in parent.objects.items()}
         if "objects" in keys:
@@ -227,7 +264,7 @@ class _Loading:
         scalars, hourly, tables = _questions(use)
         return Profile(
             name=f"{name}@{root}" if root else name,
-            description=keys["description"].text(),
+            description=head.description,
             file=document.file,
             extends=tuple(parent.name for parent in parents),
             objects=objects,
@@ -239,7 +276,6 @@ class _Loading:
             hourly=hourly,
             tables=tables,
             moving=_oids(o for o in use.moving if o.hourly is not True) - _oids(use.states | use.seldom),
-            matches=matches,
         )
 
     def _parents(self, name: str, node: Node, root: OID | None) -> list[Profile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from pathlib import Path
 
 from config import settings
 from config.errors import ConfigError
@@ -45,3 +46,8 @@ def load_profiles(found: settings.Settings) -> Profiles:
     if wrong:
         raise ConfigError(*wrong)
     return profiles
+
+
+def profiles_with(directory: Path | None) -> Profiles:
+    """The bundled profiles, which our tests check: read as they are needed. With those of a directory all are checked first."""
+    return Profiles.load([directory]) if directory else Profiles()

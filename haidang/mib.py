@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import ConfigError
-from config.profiles import Profiles
 from snmp.oid import OID
 
 from .sentence import counted
@@ -46,7 +45,9 @@ def store() -> Path:
 @lru_cache(maxsize=1)
 def names() -> dict[OID, str]:
     """Object -> name: what the profiles call their objects, then what was added from modules."""
-    profiles = Profiles.load()
+    from config.profiles import Profiles
+
+    profiles = Profiles()
     found = {o.oid: name for profile in profiles for name, o in profiles[profile].objects.items()}
     found.update((OID.parse(oid), name) for name, oid in _kept().items())
     return found

@@ -20,6 +20,7 @@ from exporters.document import probe_document
 from snmp.client import Client, Target
 from snmp.security import Community
 
+from .check import profiles_with
 from .target import add_arguments, locate, split, target
 from .terminal import ERASE
 
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     targets = list(_targets(args))
     if not targets:
         raise ConfigError("nothing to probe: give an ADDRESS or --targets FILE")
-    profiles = Profiles.load([args.profiles] if args.profiles else [])
+    profiles = profiles_with(args.profiles)
     if args.profile and args.profile not in profiles:
         raise ConfigError(f"no profile {args.profile!r}: `haidang profile list` shows all")
     return asyncio.run(_probe(args, targets, profiles))

@@ -18,6 +18,7 @@ from snmp.message import VarBind
 from snmp.oid import OID
 
 from . import snmprec
+from .check import profiles_with
 from .sentence import counted
 
 ENTERPRISES = OID((1, 3, 6, 1, 4, 1))
@@ -43,24 +44,20 @@ def declare(parser: argparse.ArgumentParser) -> None:
             command.add_argument("--profile", default="", help="read it by this profile instead of the one that matches")
 
 
-def _load(args: argparse.Namespace) -> Profiles:
-    return Profiles.load([args.profiles] if args.profiles else [])
-
-
 def run_list(args: argparse.Namespace) -> int:
     """One line a profile."""
-    profiles = _load(args)
+    profiles = profiles_with(args.profiles)
     width = max(map(len, profiles))
     for name in sorted(profiles):
-        profile = profiles[name]
-        matches = ", ".join(sorted({str(match.object_id) or "any" for match in profile.matches}))
-        print(f"{name:{width}}  {profile.description}" + (f" [{matches}]" if matches else ""))
+        head = profiles.head(name)
+        matches = ", ".join(sorted({str(match.object_id) or "any" for match in head.matches}))
+        print(f"{name:{width}}  {head.description}" + (f" [{matches}]" if matches else ""))
     return 0
 
 
 def run_check(args: argparse.Namespace) -> int:
     """Reading raises ConfigError with all that is wrong."""
-    profiles = _load(args)
+    profiles = Profiles.load([args.profiles] if args.profiles else [])
     own = sum(Path(profiles[name].file).parent == args.profiles for name in profiles) if args.profiles else 0
     of_these = f", {own or 'none'} of them from {args.profiles}" if args.profiles else ""
     print(f"{counted(len(profiles), 'profile')}{of_these}: all right")
@@ -69,7 +66,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 def run_show(args: argparse.Namespace) -> int:
     """What a profile asks."""
-    profiles = _load(args)
+    profiles = profiles_with(args.profiles)
     if args.name not in profiles:
         raise ConfigError(f"no profile {args.name!r}: `haidang profile list` shows all")
     profile = profiles[args.name]
@@ -97,7 +94,7 @@ def _columns(profile: Profile, cadence: Cadence) -> list[OID]:
 
 def run_draft(args: argparse.Namespace) -> int:
     """Print the page of a recorded device, then what is in the walk that its profile does not read."""
-    profiles = _load(args)
+    profiles = profiles_with(args.profiles)
     rows = snmprec.read(args.walk)
     if not rows:
         raise ConfigError(f"{args.walk}: holds no object, expected lines OID|TAG|VALUE (`haidang walk -o FILE` writes them)")

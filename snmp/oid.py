@@ -23,9 +23,9 @@ class OID(tuple[int, ...]):
     def parse(cls, text: str) -> OID:
         """Read ``1.3.6.1`` or ``.1.3.6.1``; raises ValueError that says what was found."""
         parts = text.strip().removeprefix(".").split(".")
-        if not all(part.isascii() and part.isdigit() for part in parts):
+        if not text.isascii() or not all(map(str.isdigit, parts)):
             raise ValueError(f"not an object identifier: {text!r} (expected numbers and dots, such as 1.3.6.1.2.1.1.3.0)")
-        oid = cls(int(part) for part in parts)
+        oid = cls(map(int, parts))
         if len(oid) > MAX_ARCS or max(oid) > MAX_ARC:
             raise ValueError(f"not an object identifier: {text!r} (at most {MAX_ARCS} arcs, each at most {MAX_ARC})")
         return oid

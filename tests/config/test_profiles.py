@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from config.catalogue import CATALOGUE
+from config.documents import read
 from config.enterprises import VENDORS, vendor
 from config.errors import ConfigError
 from config.grammar import used
@@ -45,6 +46,26 @@ def test_bundled() -> None:
     assert set(profiles) == {path.stem for path in BUNDLED.glob("*.yaml")}
     assert profiles.choose(OID.parse("1.3.6.1.4.1.32473.99"), "").name == "generic"
     assert profiles.choose(OID(), "").name == "generic"
+
+
+def test_one_is_read_without_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile that is asked for is read with those it extends and no others; it is the one that loading all gives."""
+    asked: list[str] = []
+    monkeypatch.setattr("config.profiles.read", lambda path: asked.append(path.stem) or read(path))
+    one = Profiles()["workstation"]
+    assert {"workstation", *one.extends} <= set(asked)
+    assert len(asked) == len(set(asked)) < 20
+    every = Profiles.load()["workstation"]
+    assert (one.tables, one.scalars, one.hourly, one.moving) == (every.tables, every.scalars, every.hourly, every.moving)
+
+
+def test_choosing_reads_what_is_chosen() -> None:
+    """What a device's profile is does not depend on whether all were read before, also where its objects begin elsewhere."""
+    some, every = Profiles(), Profiles.load()
+    for name in every:
+        for match in every.head(name).matches:
+            chosen = every.choose(match.object_id, "", every.asks(match.object_id, ""))
+            assert some.choose(match.object_id, "", some.asks(match.object_id, "")).name == chosen.name
 
 
 def test_bundled_without_libyaml() -> None:

@@ -6,6 +6,8 @@ import asyncio
 import json
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import peers
@@ -61,6 +63,32 @@ def test_each_command_is_listed_with_what_it_does(capsys: pytest.CaptureFixture[
         assert ended.value.code == 0
         listed = " ".join(capsys.readouterr().out.split())
         assert all(f" {command} {does}" in listed for command, (_, does) in COMMANDS.items())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "heavy"),
+    [
+        (["--help"], 0, "yaml asyncio sqlalchemy apscheduler"),
+        (["profile", "show", "generic"], 0, "sqlalchemy apscheduler"),
+        (["probe", "--timeout", "0.1", "--retries", "0", "127.0.0.1:1"], 1, "sqlalchemy apscheduler"),
+        (["walk", "--timeout", "0.1", "--retries", "0", "127.0.0.1:1"], 1, "sqlalchemy apscheduler yaml"),
+    ],
+)
+def test_a_command_loads_what_it_needs(words: list[str], code: int, heavy: str) -> None:
+    """A short command does not wait for libraries that others need."""
+    script = f"""
+import sys
+from haidang.cli import main
+try:
+    code = main({words!r})
+except SystemExit as ended:
+    code = ended.code
+print(*sorted(sys.modules.keys() & {heavy.split()!r}), file=sys.stderr)
+sys.exit(code)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done.stderr
+    assert not done.stderr.splitlines()[-1].strip()
 
 
 def test_without_a_command_it_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
