@@ -19,7 +19,7 @@ _HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
 _LAST = b"\x03\x00"
 """The empty final block that ends a deflate stream."""
 _LEVEL = 0
-"""ISA-L's quickest: a third of the time that zlib takes, and pages still a tenth of their text."""
+"""ISA-L's quickest: a sixth of the time that zlib's takes, and pages still an eighth of their text."""
 _PIECE = 1 << 15
 """Compressed octets handed out at a time by the page of all: about half a megabyte of text, some milliseconds."""
 

@@ -108,7 +108,7 @@ class Template:
         return text.replace(_DEVICE, device).replace(_STAMP, end).split(_NEXT) if self.families else []
 
     def _form(self, kinds: tuple[type, ...]) -> bytes:
-        """The text for values of these types: a page is written a quarter quicker when whole numbers are known to be such."""
+        """The text for values of these types: numbers are written a quarter quicker when whole ones are known to be such."""
         if len(self._forms) >= _VARIANTS:
             self._forms.clear()
         between = self._text.split(_VALUE)

@@ -16,7 +16,7 @@ _Affine = tuple[Number, Number, Number]
 
 
 class Program(NamedTuple):
-    """Run by `values`, with operations over whole sequences, since one number at a time costs ten times more.
+    """Run by `values`, with operations over whole sequences, since one number at a time takes twice as long.
 
     `signed` are the places of INTEGERs, of which `pick` gives the contents. The numbers at `bounded` must lie between `least` and
     `most`. Each of `groups` (operation, places, operands) appends results to the numbers; `select` picks the values out of
