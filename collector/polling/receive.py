@@ -77,7 +77,13 @@ class Receive:
         self._profiles = profiles
         self._sinks = sinks
         self._keep = keep
-        self.engine = open_engine(directory)
+        self._inbox = Inbox(listen)  # first: who does not get the port touches nothing that its owner keeps
+        try:
+            self.engine = open_engine(directory)
+            self._journal = Journal(directory / JOURNAL)
+        except ReceiveError:
+            self._inbox.close()
+            raise
         self._statistics = Statistics()
         self._refusals = Refusals(self._statistics)
         self._receiver = Receiver((), (), self.engine, stats=self._statistics)
@@ -96,12 +102,6 @@ class Receive:
         self._disk = ThreadPoolExecutor(1, "reports")
         self._keysmith = ThreadPoolExecutor(1, "keys")
         self._stopped = False
-        self._inbox = Inbox(listen)
-        try:
-            self._journal = Journal(directory / JOURNAL)
-        except ReceiveError:
-            self._inbox.close()
-            raise
         self._judging = self.loop.call_later(_JUDGE, self._judge)
         self._cleaned = self.loop.time()
 

@@ -332,16 +332,19 @@ def test_what_comes_beyond_its_room_is_not_acknowledged(tmp_path: Path, monkeypa
 
 
 def test_a_state_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    """Damaged boots, a damaged engine ID and a port that is taken are errors with their names, and nothing stays open."""
+    """Damaged boots, a damaged engine ID and a port that is taken are errors with their names, and nothing stays open; who does
+    not get the port writes nothing."""
 
     async def run() -> None:
         async with running(tmp_path) as (receive, _):
             other = tmp_path / "other"
             with pytest.raises(ReceiveError, match=f"cannot take reports at 127.0.0.1:{receive.address[1]}"):
                 Receive(receive.address, other, receive._profiles, [])
+            assert not other.exists()
         (tmp_path / inbox.BOOTS).write_text("many\n")
         with pytest.raises(ReceiveError, match="boots"):
             Receive(("127.0.0.1", 0), tmp_path, receive._profiles, [])
+        other.mkdir()
         (other / inbox.ENGINE_ID).write_text("not hexadecimal\n")
         with pytest.raises(ReceiveError, match=inbox.ENGINE_ID):
             Receive(("127.0.0.1", 0), other, receive._profiles, [])
