@@ -14,7 +14,7 @@ ROWS = 60
 def device_page(name: str, facts: Facts | None, message: str = "") -> str:
     """What a device is and how it stands; `message` says what could not be read."""
     if facts is None:
-        return f"{name}\n  does not answer: {message}\n"
+        return f"{name}\n  not read: {message}\n"
     return "\n".join((name, *_page(facts), *([f"  not read: {message}"] if message else []))) + "\n"
 
 

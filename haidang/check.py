@@ -31,8 +31,18 @@ def run(args: argparse.Namespace) -> int:
         f"{counted(len(found.credentials), 'credential')}, {counted(len(profiles), 'profile')}: all right"
     )
     if empty:
-        print(f"  without devices: {', '.join(empty[:10])}" + (f" and {len(empty) - 10} more" if len(empty) > 10 else ""))
+        print(f"  without devices: {_some(empty)}")
+    places: dict[tuple[str, int], list[str]] = {}
+    for device in found.devices:
+        places.setdefault((device.address, device.port), []).append(device.id)
+    twice = [f"{' and '.join(ids)} ({address} port {port})" for (address, port), ids in places.items() if len(ids) > 1]
+    if twice:
+        print(f"  at one address: {_some(twice)}")
     return 0
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def load_profiles(found: settings.Settings) -> Profiles:

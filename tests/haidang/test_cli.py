@@ -361,6 +361,22 @@ def test_mib_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     mib.names.cache_clear()
 
 
+def test_check_tells_what_may_be_a_slip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Units without devices, and devices at one address by different credentials (contexts, say), are told and are no errors."""
+    path = tmp_path / "haidang.toml"
+    device = '[[device]]\nid = "{}"\naddress = "10.0.0.{}"\nunit = "a"\ncredential = "{}"\n'
+    credential = '[[credential]]\nname = "{}"\nversion = "2c"\ncommunity = "public"\n'
+    path.write_text(
+        credential.format("c")
+        + credential.format("d")
+        + '[[unit]]\nid = "a"\n[[unit]]\nid = "b"\n'
+        + "".join(device.format(*one) for one in (("x", 1, "c"), ("y", 1, "d"), ("z", 2, "c")))
+    )
+    assert main(["check", "--config", str(path)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:] == ["  without devices: b", "  at one address: x and y (10.0.0.1 port 161)"]
+
+
 def test_check_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`haidang check` ends with 2 and one message for each thing wrong, naming its key."""
     path = tmp_path / "haidang.toml"
