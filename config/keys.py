@@ -11,6 +11,8 @@ from . import agents, discovery, remote_write
 from .secrets import Password, Secret
 from .tables import Address, Key, address, alias, as_given, bandwidth, boolean, duration, name, number, one_of, text, whole
 
+PORT = 9715
+"""Where the pages are unless told otherwise (TCP)."""
 AUTH = {
     "MD5": "MD5", "SHA": "SHA-1", "SHA1": "SHA-1", "SHA-1": "SHA-1", "SHA224": "SHA-224", "SHA-224": "SHA-224",
     "SHA256": "SHA-256", "SHA-256": "SHA-256", "SHA384": "SHA-384", "SHA-384": "SHA-384", "SHA512": "SHA-512",
@@ -59,7 +61,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         "log_level": Key(one_of("debug", "info", "warning", "error"), "info"),
     },
     "web": {
-        "listen": Key(address(9715), Address("127.0.0.1", 9715)),
+        "listen": Key(address(PORT), Address("127.0.0.1", PORT)),
         "tls_certificate": Key(text, None, path=True),
         "tls_key": Key(text, None, path=True),
         "timestamps": Key(boolean, True),

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from config.keys import PORT
 from config.pin import pin_in
 
 from . import overview, sd
@@ -207,7 +208,7 @@ class Server:
         health: Health,
         *,
         host: str = "127.0.0.1",
-        port: int = 9715,
+        port: int = PORT,
         certificate: Path | None = None,
         key: Path | None = None,
         users: Iterable[User] = (),

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from config.keys import PORT
+
 from .alerts import GROUPS, Rule
 from .files import write_files
 from .sd import scrape_config
@@ -76,7 +78,7 @@ def _expanded(rule: Rule) -> dict[str, str]:
     return {name: expand(text) for name, text in rule.annotations().items()}
 
 
-def write_alerts(directory: Path, target: str = "127.0.0.1:9715", scheme: str = "http") -> list[Path]:
+def write_alerts(directory: Path, target: str = f"127.0.0.1:{PORT}", scheme: str = "http") -> list[Path]:
     """Write the rules, their tests and a prometheus.yml that uses them; gives the files. Raises WriteError."""
     files = {
         RULES: yaml.safe_dump(rules_file(), allow_unicode=True, sort_keys=False, width=120),

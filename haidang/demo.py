@@ -16,6 +16,7 @@ from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from collector.model import State
+from config.keys import PORT
 
 from . import cast as casts
 from . import watcher
@@ -26,7 +27,6 @@ from .simulate.command import port
 from .simulate.running import Running, SimulatorError
 from .watcher import Picture
 
-PORT = 9715
 INTERVAL = 10
 FIRST_CYCLE = 120.0
 """Seconds after which every device must have been asked once."""
