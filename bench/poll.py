@@ -28,7 +28,7 @@ from snmp import ber, session
 from snmp.client import Client, Credential, Target
 from snmp.oid import OID
 from snmp.security import Community
-from snmp.table import walk_columns
+from snmp.table import MANNERS, walk_columns
 from snmp.usm import User
 
 PROFILE = "bench-work"
@@ -57,7 +57,8 @@ async def learn(client: Client, target: Target, profile: Profile, workload: dict
             cells[OID(binding.oid[:-1])] = {(0,): binding}
     cells.update(await walk_columns(client, target, [OID.parse(name) for name in workload["columns"]]))
     scalars = {OID.parse(name.removesuffix(".0")) for name in workload["scalars"]}
-    questions = tuple(ask_for(cells, closed=scalars))
+    best = MANNERS[0]._replace(octets=min(MANNERS[0].octets, target.security.room))
+    questions = tuple(ask_for(cells, best, closed=scalars))
     return Plan(profile, questions, zlib.compress(b"")), sum(map(len, cells.values()))
 
 

@@ -24,7 +24,7 @@ FEW = 3
 SPARE = 20
 """Octets of what lies behind a column's last row, more or less."""
 
-_USUAL = {ber.COUNTER32: 3, ber.COUNTER64: 6}
+_USUAL = {ber.COUNTER32: 2, ber.COUNTER64: 5}
 """Octets that counters grow to soon after they began anew."""
 
 
@@ -163,7 +163,7 @@ def _dissolve(cells: Cells, blocks: list[_Block], points: list[_Point], manner: 
         others = [block for block in blocks if block is not least]
         room = sum(manner.octets - block.size for block in others) - sum(point.size for point in points)
         places = sum(manner.objects - block.objects for block in others) - len(points)
-        if least.objects > MANY or least.size + SPARE > room or least.objects > places:
+        if least.objects > MANY or least.size > room or least.objects > places:
             return
         blocks.remove(least)
         for column, before in zip(least.columns, least.starts, strict=True):
