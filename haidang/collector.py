@@ -119,6 +119,8 @@ class Running:
     ) -> None:
         """Without `agents` none are received."""
         self.path = path
+        self._refused = ""
+        """What is wrong while other settings hold than the file's; empty otherwise."""
         self._started = _fixed(found)
         self.written = found
         """The settings as the operator wrote them; `settings` are those with the devices that were accepted."""
@@ -207,6 +209,8 @@ class Running:
             found.append(f"reports: {trouble}")
         if self.backfill is not None and self.backfill.trouble:
             found.append(f"late reports: {self.backfill.trouble}")
+        if self._refused:
+            found.append(self._refused)
         return found
 
     def read_again(self) -> None:
@@ -216,7 +220,9 @@ class Running:
             load_profiles(new)
         except ConfigError as e:
             log.error("settings refused file=%s reason=%r kept='the ones before'", self.path, str(e))
+            self._refused = f"settings: {self.path.name} was refused, the ones before hold; haidang check says why"
             return
+        self._refused = ""
         self.written = new
         self._arrange()
         self.discoveries.settle(new)

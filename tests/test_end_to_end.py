@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -186,11 +187,15 @@ def test_reading_again_stopping_and_starting(estate: Estate) -> None:
     estate.settings.write_text(before + "\nnonsense = 1\n")
     estate.collector.send_signal(signal.SIGHUP)
     peers.wait_until(lambda: "settings refused" in estate.log(), "wrong settings are refused")
-    peers.wait_until(lambda: estate.health()["up"] == 31, "the ones before stay")
+    peers.wait_until(lambda: list(estate.states().values()).count("up") == 31, "the ones before stay")
+    with pytest.raises(urllib.error.HTTPError) as unwell:
+        peers.fetch(f"{estate.url}/health")
+    assert unwell.value.code == 503 and "haidang.toml was refused" in unwell.value.read().decode()
     estate.settings.write_text(before + '[agents]\nlisten = "127.0.0.1:1"\n')
     estate.collector.send_signal(signal.SIGHUP)
     needed = "settings need a restart keys='agents.listen'"
     peers.wait_until(lambda: needed in estate.log(), "what is taken at the start only is named")
+    peers.wait_until(lambda: estate.health()["up"] == 31, "health has no reason any more")
     estate.settings.write_text(before + new)
     estate.collector.send_signal(signal.SIGHUP)
     peers.wait_until(lambda: estate.states().get("closed") == "refused", "the new device is asked")
