@@ -19,10 +19,9 @@ _SATURATED = 4294967294
 class PortReader:
     """A compiled rule of ``interfaces``. Only rules that give a name make a port; others add to those that exist."""
 
-    __slots__ = ("_gauges", "_index", "_rule", "_slots", "_texts", "_unless", "_where", "names")
+    __slots__ = ("_gauges", "_index", "_slots", "_texts", "_unless", "_where", "names")
 
     def __init__(self, rule: Rule, compiler: Compiler) -> None:
-        self._rule = rule
         self.names = "name" in rule.texts
         self._slots = [compiler.slot(o) for o in rule.rows]
         self._where, self._unless = compiler.check(rule.where), compiler.check(rule.unless, any)

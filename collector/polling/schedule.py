@@ -34,7 +34,6 @@ SPARED = (0, 0, 1, 2, 4, 8)
 class Tally:
     """What happened so far, for the collector's own health page."""
 
-    polls: int = 0
     cycles: int = 0
     overruns: int = 0
     failures: dict[str, int] = field(default_factory=dict)
@@ -171,7 +170,6 @@ class Cycle:
 
     def _note(self, watch: Watch, result: Result) -> None:
         """What the turn says of the device, and of its unit."""
-        self._tally.polls += 1
         heard = result.duration is not None
         if result.outcome is not Outcome.OK:
             self._tally.failures[result.outcome] = self._tally.failures.get(result.outcome, 0) + 1

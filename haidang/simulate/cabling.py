@@ -18,8 +18,6 @@ from .models import (
 )
 from .province import PRINTER, ROUTER, SWITCH, UPS, Machine
 
-Model = RouterModel | SwitchModel | PrinterModel | UpsModel | WorkstationModel
-
 _BRANCHES = 4
 """Switches below a switch."""
 ROUTER_PORT = 2
