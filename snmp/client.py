@@ -58,6 +58,8 @@ class Client:
         self.counters = Counters()
         self._sockets: dict[int, socket.socket] = {}
         self._pending: dict[int, Pending] = {}
+        self._leaving: dict[int, Pending] = {}
+        """What is to be sent together at the loop's next turn."""
         self._next_id = random.SystemRandom().randrange(FIRST_ID, LAST_ID)
         self._events: list[tuple[float, int]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -83,18 +85,30 @@ class Client:
             self._release(pending.target)
 
     def _dispatch(self, pending: Pending) -> None:
-        """Send now, or when the line has room."""
+        """Send at the loop's next turn, or when the line has room."""
         line = pending.target.line
-        now = monotonic()
         if line is not None and (wait := line.pace(len(pending.request.tail) + pending.target.security.overhead)) > 0:
             pending.waiting = True
-            self._at(now + wait, pending)
+            self._at(monotonic() + wait, pending)
         else:
-            self._send(pending, now)
+            self._leave(pending)
+
+    def _leave(self, pending: Pending) -> None:
+        # Sent one right behind the other, after all that came was read, packets cost the kernel less than singly.
+        pending.waiting = False
+        if not self._leaving:
+            self.loop.call_soon(self._flush)
+        self._leaving[pending.id] = pending
+
+    def _flush(self) -> None:
+        leaving, self._leaving = self._leaving, {}
+        now = monotonic()
+        for request_id, pending in leaving.items():
+            if request_id in self._pending:  # not cancelled, and not answered after all
+                self._send(pending, now)
 
     def _send(self, pending: Pending, now: float) -> None:
         target = pending.target
-        pending.waiting = False
         try:
             pending.data = data = target.security.wrap(pending.request, pending.id, now)
         except SnmpError as e:
@@ -168,7 +182,7 @@ class Client:
                 if pending is None or pending.due != when:
                     continue  # answered, or sent again since
                 if pending.waiting:
-                    self._send(pending, now)
+                    self._leave(pending)
                 else:
                     self._overdue(pending)
             while events and events[0][1] not in self._pending:  # answered meanwhile

@@ -577,8 +577,11 @@ def test_a_cancelled_request_is_forgotten() -> None:
             device.delay = 1.0
             calls: list[object] = []
             pending = client.submit(to(device), GET_NAME, lambda answer, _: calls.append(answer))
+            await asyncio.sleep(0)  # it is sent
             client.cancel(pending)
+            client.cancel(client.submit(to(device), GET_NAME, lambda answer, _: calls.append(answer)))
             await asyncio.sleep(30)
+            assert device.requests() == 1, "what is forgotten before it is sent is not sent"
             assert (calls, client.waiting, client.counters.unexpected) == ([], 0, 1)
             assert not client._events
         client.close()
@@ -659,9 +662,9 @@ def test_damaged_answers_are_dropped() -> None:
             while count < 50_000:
                 while len(under_way) < 8:
                     under_way.add(client.submit(target, GET_NAME, done))
+                await asyncio.sleep(0)
                 if end is None:
                     end = ("127.0.0.1", client._sockets[target.family].getsockname()[1])
-                await asyncio.sleep(0)
                 answers = [reply(p.data, [text(), text(DESCR, b"x" * 20)]) for p in under_way]
                 for packet in mutated(answers, 64, count):
                     for sender, data in ((device, packet), (other, answers[0])):
@@ -707,6 +710,7 @@ def test_damaged_v3_answers_are_dropped() -> None:
             for batch in range(400):
                 pending = client.submit(target, GET_NAME, done)
                 other = client.submit(wrong, GET_NAME, done)
+                await asyncio.sleep(0)
                 answers = []
                 for one in (pending, other):
                     made = agent(one.data, end)
