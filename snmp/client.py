@@ -15,6 +15,7 @@ import os
 import random
 import socket
 from dataclasses import dataclass
+from itertools import islice
 from math import inf
 from time import monotonic
 
@@ -27,6 +28,8 @@ __all__ = ["Client", "Counters", "Credential", "Done", "Line", "Pending", "Reque
 
 FIRST_ID, LAST_ID = 0x01000000, 0x7FFFFFFF
 """Request ids that take exactly four octets, so that the rest of a request can be encoded beforehand."""
+BURST = 32
+"""Datagrams sent right behind one another before what came meanwhile is read."""
 BATCH = 256
 """Datagrams taken from the socket before the event loop gets its turn."""
 REDISCOVERIES = 3
@@ -101,11 +104,15 @@ class Client:
         self._leaving[pending.id] = pending
 
     def _flush(self) -> None:
-        leaving, self._leaving = self._leaving, {}
         now = monotonic()
-        for request_id, pending in leaving.items():
-            if request_id in self._pending:  # not cancelled, and not answered after all
-                self._send(pending, now)
+        try:
+            for request_id in tuple(islice(self._leaving, BURST)):
+                pending = self._leaving.pop(request_id)
+                if request_id in self._pending:  # not cancelled, and not answered after all
+                    self._send(pending, now)
+        finally:
+            if self._leaving:
+                self.loop.call_soon(self._flush)
 
     def _send(self, pending: Pending, now: float) -> None:
         target = pending.target
