@@ -14,7 +14,6 @@ import heapq
 import os
 import random
 import socket
-from dataclasses import dataclass
 from itertools import islice
 from math import inf
 from time import monotonic
@@ -22,7 +21,7 @@ from time import monotonic
 from . import message, sockets
 from .errors import DecodeError, PortClosed, SnmpError, Timeout, Unreachable
 from .message import Pdu
-from .target import Credential, Done, Line, Pending, Request, Target
+from .target import Counters, Credential, Done, Line, Pending, Request, Target
 
 __all__ = ["Client", "Counters", "Credential", "Done", "Line", "Pending", "Request", "Target"]
 
@@ -36,21 +35,6 @@ REDISCOVERIES = 3
 """Times a request is sent again because the device's engine became known or changed."""
 _STRANGERS = 1024
 _random = random.random
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the sockets did since they were opened."""
-
-    sent: int = 0
-    received: int = 0
-    retries: int = 0
-    timeouts: int = 0
-    refused: int = 0
-    malformed: int = 0
-    unexpected: int = 0
-    bytes_sent: int = 0
-    bytes_received: int = 0
 
 
 class Client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from .errors import SnmpError
@@ -12,7 +13,7 @@ from .message import Pdu, Request
 from .security import Community, Security, Usm, secure
 from .usm import User
 
-__all__ = ["MAX_NAMES", "Credential", "Done", "Line", "Pending", "Request", "SockAddr", "Target"]
+__all__ = ["MAX_NAMES", "Counters", "Credential", "Done", "Line", "Pending", "Request", "SockAddr", "Target"]
 
 Credential = Community | User
 SockAddr = tuple[str, int] | tuple[str, int, int, int]
@@ -122,6 +123,21 @@ class Target:
         if self.srtt:
             first = min(max(self.srtt + 4 * self.rttvar, PATIENCE_FLOOR, 1.5 * self.srtt) * (1 << self.back_off), first)
         return first if tries == 1 else min(first * (1 << (tries - 1)), 4 * self.timeout)
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a client's sockets did since they were opened."""
+
+    sent: int = 0
+    received: int = 0
+    retries: int = 0
+    timeouts: int = 0
+    refused: int = 0
+    malformed: int = 0
+    unexpected: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
 
 
 class Pending:
