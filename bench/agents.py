@@ -158,7 +158,7 @@ class Manager:
 
         known = self._loop.run_until_complete(cells())
         scalars = {OID.parse(name.removesuffix(".0")) for name in work.SCALARS}
-        manner = MANNERS[0]._replace(octets=min(MANNERS[0].octets, target.security.room))
+        manner = MANNERS[0].within(target.security.room)
         self._asked[agent.port] = target, [question.request() for question in ask_for(known, manner, closed=scalars)]
         return sum(map(len, known.values()))
 

@@ -58,7 +58,7 @@ async def learn(client: Client, target: Target, profile: Profile, workload: dict
             cells[OID(binding.oid[:-1])] = {(0,): binding}
     cells.update(await walk_columns(client, target, [OID.parse(name) for name in workload["columns"]]))
     scalars = {OID.parse(name.removesuffix(".0")) for name in workload["scalars"]}
-    best = MANNERS[0]._replace(octets=min(MANNERS[0].octets, target.security.room))
+    best = MANNERS[0].within(target.security.room)
     questions = tuple(ask_for(cells, best, closed=scalars))
     return Plan(profile, questions, zlib.compress(b"")), sum(map(len, cells.values()))
 

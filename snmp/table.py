@@ -39,6 +39,10 @@ class Manner(NamedTuple):
     bulk: bool = True
     mixed: bool = True
 
+    def within(self, room: int) -> Manner:
+        """The same in answers of `room` octets at most."""
+        return self._replace(octets=min(self.octets, room))
+
 
 MANNERS = (
     Manner(18, 72, 1320),  # of the usual `message.PACKET` v3's headers leave a little less

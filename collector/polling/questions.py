@@ -25,7 +25,8 @@ SPARE = 20
 """Octets of what lies behind a column's last row, more or less."""
 
 _USUAL = {ber.COUNTER32: 2, ber.COUNTER64: 5}
-"""Octets that counters grow to soon after they began anew."""
+"""Octets that counters, the small ones mostly of errors and the large ones of traffic, grow to within the hour after they began
+anew."""
 
 
 class Question(NamedTuple):

@@ -211,8 +211,7 @@ class Asking:
         return None
 
     def _planned(self, watch: Watch, found: Learnt) -> Plan:
-        manner = watch.bearing.manner
-        manner = manner._replace(octets=min(manner.octets, watch.target.security.room))
+        manner = watch.bearing.manner.within(watch.target.security.room)
         watch.plan = Plan.made(found.profile, found.cells, manner, v1=is_v1(watch.target), broken=found.broken)
         watch.plan.restless = self.client.loop.time() < watch.restless
         return watch.plan
